@@ -6,13 +6,19 @@
 * :mod:`~mmfer.testing.odd_streams`: files that no normal writer makes.
 * :mod:`~mmfer.testing.full_decode`: the ordinary decoder, with its vectors.
 * :mod:`~mmfer.testing.reference_motion`: motion compensation in numpy.
+* :mod:`~mmfer.testing.exactness`: does a file's residual agree with it?
 """
 
+from .odd_streams import (damaged, interlace, truncated, with_bad_metadata,
+                          write_audio_only, write_edit_list_mp4,
+                          write_packed_b_avi, write_two_sizes)
 from .sources import face_like, fading, flat, panning, restless
-from .streams import (RECIPES, Recipe, encode_packets, write_video, x264,
-                      x265)
+from .streams import (RECIPES, Recipe, encode_packets, recipe, write_video,
+                      x264, x265)
 
 __all__ = [
-    'RECIPES', 'Recipe', 'encode_packets', 'face_like', 'fading', 'flat',
-    'panning', 'restless', 'write_video', 'x264', 'x265'
+    'RECIPES', 'Recipe', 'damaged', 'encode_packets', 'face_like', 'fading',
+    'flat', 'interlace', 'panning', 'recipe', 'restless', 'truncated',
+    'with_bad_metadata', 'write_audio_only', 'write_edit_list_mp4',
+    'write_packed_b_avi', 'write_two_sizes', 'write_video', 'x264', 'x265'
 ]

@@ -91,11 +91,7 @@ def _new_decoder(name, extradata, size, options):
     if extradata:
         context.extradata = bytes(extradata) + bytes(64)
     context.thread_count = 1
-    context.options = {
-        'flags2': '+export_mvs',
-        'flags': '+low_delay' if name not in ('h264', 'hevc') else '+loop',
-        **(options or {})
-    }
+    context.options = {'flags2': '+export_mvs', **(options or {})}
     return context
 
 
@@ -121,7 +117,6 @@ def decode_all(path,
         list[DecodedPicture]: in the decoder's output order.
     """
     packets, new_decoder = read_packets(path)
-    options = {'flags': '+loop', **(options or {})}
     decoder = new_decoder(options)
     pictures = []
     for number, data in enumerate(packets):
