@@ -1,0 +1,13 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+_base_ = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained.py'
+
+# The RGB twin: the true pictures of the very same places.
+reader = dict(type='mmfer.ReadFrames')
+
+train_pipeline = \
+    _base_.train_pipeline[:2] + [reader] + _base_.train_pipeline[3:]
+val_pipeline = _base_.val_pipeline[:2] + [reader] + _base_.val_pipeline[3:]
+test_pipeline = val_pipeline
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

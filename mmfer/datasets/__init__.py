@@ -1,0 +1,8 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Data sets of labelled clips, and the transforms that read them."""
+from .annotations import AnnotationError, read_annotations
+from .fer_dataset import FERDataset
+from .transforms import *  # noqa: F401,F403
+from .transforms import __all__ as _transforms
+
+__all__ = ['AnnotationError', 'FERDataset', 'read_annotations', *_transforms]

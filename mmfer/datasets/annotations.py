@@ -1,0 +1,120 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The annotation file: which clip shows which expression of whom.
+
+JSON::
+
+    {"metainfo": {"dataset": "my-set", "classes": ["happy", "sad"]},
+     "clips": [{"path": "clips/a.mp4", "label": "happy", "subject": "anna",
+                "split": "train", "fold": 1, "apex": 20}]}
+
+or CSV with a header line and the columns ``path, label`` and, as far as they
+are known, ``subject, split, fold, apex``. A label is the *name* of a class:
+published lists number the same seven expressions in many orders, so a number
+would be understood wrongly without anybody noticing.
+"""
+import csv
+import io
+import json
+from typing import Any, Dict, List, Optional, Tuple
+
+from mmengine.fileio import exists, get_text
+
+#: Columns that hold numbers, in the order in which messages list them.
+INTEGERS = ('fold', 'apex', 'onset', 'offset')
+
+
+class AnnotationError(ValueError):
+    """An annotation file that does not say what it should."""
+
+
+def read_annotations(path: str,
+                     backend_args: Optional[dict] = None
+                     ) -> Tuple[Dict[str, Any], List[Dict[str, Any]]]:
+    """Read an annotation file.
+
+    Args:
+        path (str): A ``.json`` or ``.csv`` file.
+        backend_args (dict, optional): Storage of the file, as in
+            ``mmengine.fileio``. Defaults to None, the local disk.
+
+    Returns:
+        tuple: ``metainfo`` (dict) with at least ``classes`` (list of str), and
+        the clips, a list of dict with ``path`` and ``label`` (str), the other
+        columns as far as they are given; those that hold numbers as int.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        AnnotationError: The file cannot be understood; the message says which
+            clip and what is wrong.
+    """
+    if not exists(path, backend_args=backend_args):
+        raise FileNotFoundError(
+            f'{path}: no such annotation file; set `data_root` and `ann_file` '
+            'of the data set, or make the file first')
+    text = get_text(path, backend_args=backend_args)
+    suffix = str(path).rsplit('.', 1)[-1].lower()
+    if suffix == 'json':
+        metainfo, clips = _from_json(path, text)
+    elif suffix == 'csv':
+        metainfo, clips = _from_csv(path, text)
+    else:
+        raise AnnotationError(
+            f'{path}: an annotation file ends in .json or .csv')
+    for number, clip in enumerate(clips):
+        _check_clip(path, number, clip)
+    if not metainfo.get('classes'):
+        # Taken over the whole file, before any split is chosen, so that
+        # training and test agree even if a class is absent from one of them.
+        metainfo['classes'] = sorted({clip['label'] for clip in clips})
+    return metainfo, clips
+
+
+def _from_json(path: str, text: str) -> Tuple[dict, list]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise AnnotationError(f'{path}: not a JSON file ({error})') from None
+    if not isinstance(content, dict) or 'clips' not in content:
+        raise AnnotationError(
+            f'{path}: expected an object with "metainfo" and "clips"')
+    if not isinstance(content['clips'], list):
+        raise AnnotationError(f'{path}: "clips" is not a list')
+    return dict(content.get('metainfo') or {}), content['clips']
+
+
+def _from_csv(path: str, text: str) -> Tuple[dict, list]:
+    # A byte order mark, as spreadsheets write it, is not part of a name.
+    reader = csv.DictReader(io.StringIO(text.lstrip('\ufeff')))
+    missing = {'path', 'label'} - set(reader.fieldnames or ())
+    if missing:
+        raise AnnotationError(
+            f'{path}: column {", ".join(sorted(missing))} is missing; the '
+            'first line names the columns: path,label,subject,split,fold,apex')
+    clips = []
+    for row in reader:
+        # An empty cell means "not known"; None is the rest of a long line.
+        clips.append({
+            name.strip(): value.strip()
+            for name, value in row.items() if name is not None and value
+        })
+    return {}, clips
+
+
+def _check_clip(path: str, number: int, clip: Any) -> None:
+    if not isinstance(clip, dict):
+        raise AnnotationError(f'{path}: clip {number} is not an object')
+    for key in ('path', 'label'):
+        if not isinstance(clip.get(key), str) or not clip[key]:
+            raise AnnotationError(
+                f'{path}: clip {number} has no {key}; a label is the name of '
+                'a class, not a number')
+    for key in INTEGERS:
+        if clip.get(key) is None:
+            clip.pop(key, None)
+            continue
+        try:
+            clip[key] = int(clip[key])
+        except (TypeError, ValueError):
+            raise AnnotationError(
+                f'{path}: clip {number} ({clip["path"]}): {key} is '
+                f'{clip[key]!r}, not a whole number') from None

@@ -1,0 +1,87 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Open a compressed file; nothing is decoded."""
+import hashlib
+import os
+import os.path as osp
+from typing import Optional, Union
+
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+
+from mmfer.codec import CompressedVideo, VideoIndex
+from mmfer.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class OpenCompressedVideo(BaseTransform):
+    """Open the clip of a sample for the transforms that read from it.
+
+    Required Keys:
+
+    - filename (str | PathLike | bytes): A file, or the bytes of one.
+
+    Added Keys:
+
+    - video (CompressedVideo): Open; the reading transforms close it.
+    - total_frames (int): Number of pictures.
+    - original_shape (tuple): Height and width.
+
+    Args:
+        backend_args (dict, optional): Storage of the clips, as in
+            ``mmengine.fileio``; the bytes are fetched at once. Defaults to
+            None: the file is read from disk, and only the packets needed.
+        index_cache (str, optional): Folder for the indices of the files
+            (positions and order of their packets), so that a file is scanned
+            only once. An index is used only while the size and the time of
+            the file stay the same. Defaults to None, no cache.
+    """
+
+    def __init__(self,
+                 backend_args: Optional[dict] = None,
+                 index_cache: Optional[str] = None) -> None:
+        self.backend_args = backend_args
+        self.index_cache = index_cache
+
+    def transform(self, results: dict) -> dict:
+        """Open the file.
+
+        Args:
+            results (dict): The sample.
+
+        Returns:
+            dict: The sample with the added keys.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            CompressedVideoError: The file cannot be used.
+        """
+        source = results['filename']
+        index = None
+        if isinstance(source, (str, os.PathLike)):
+            if self.backend_args is not None:
+                source = fileio.get(source, backend_args=self.backend_args)
+            elif self.index_cache is not None:
+                index = self._cached_index(source)
+        video = CompressedVideo(source, index=index)
+        results['video'] = video
+        results['total_frames'] = len(video)
+        results['original_shape'] = (video.height, video.width)
+        return results
+
+    def _cached_index(self, path: Union[str, os.PathLike]) -> VideoIndex:
+        path = osp.abspath(path)
+        state = os.stat(path)
+        key = f'{path}\n{state.st_size}\n{state.st_mtime_ns}'
+        name = hashlib.sha1(key.encode()).hexdigest() + '.npz'
+        cached = osp.join(self.index_cache, name)
+        if osp.exists(cached):
+            return VideoIndex.load(cached)
+        index = VideoIndex.build(path)
+        os.makedirs(self.index_cache, exist_ok=True)
+        # Atomic: another worker may write the same index at the same time.
+        index.save(cached)
+        return index
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(backend_args={self.backend_args}, '
+                f'index_cache={self.index_cache!r})')
