@@ -1,0 +1,21 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Residuals, motion vectors and key pictures from ordinary video files.
+
+Needs PyAV and numpy, nothing else.
+
+    from mmfer.codec import CompressedVideo
+    with CompressedVideo('clip.mp4') as video:
+        residual = video.residual_at(17)
+"""
+from .errors import (CompressedVideoError, DamagedPacket, NotPredicted,
+                     NoVideoStream, TruncatedFile, UnsupportedCodec,
+                     UnsupportedStream)
+from .index import VideoIndex
+from .residual import Residual
+from .video import CompressedVideo
+
+__all__ = [
+    'CompressedVideo', 'CompressedVideoError', 'DamagedPacket',
+    'NoVideoStream', 'NotPredicted', 'Residual', 'TruncatedFile',
+    'UnsupportedCodec', 'UnsupportedStream', 'VideoIndex'
+]

@@ -1,0 +1,64 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""What is read from header bytes, so that nothing need be decoded for it."""
+
+
+class Bitstream:
+    """Facts about one codec's packets that only their header bytes tell.
+
+    Args:
+        extradata (bytes): The codec's global header, as the container has it.
+
+    Attributes:
+        codec (str): FFmpeg's decoder name.
+        has_motion (bool): FFmpeg exports motion vectors for this codec.
+        always_prime (bool): FFmpeg's own reference for a packet without its
+            predecessor is not grey: an own flat picture must be sent first.
+        block_based_border (bool): The grey reference covers the visible size
+            only, hence sizes off the 16-pixel grid need an own one, too.
+    """
+
+    codec = ''
+    has_motion = True
+    always_prime = False
+    block_based_border = False
+    in_loop_filter = False
+
+    def __init__(self, extradata=b''):
+        self.extradata = bytes(extradata)
+
+    def picture_type(self, data):
+        """Return the type of the picture in a packet.
+
+        Args:
+            data (bytes): One packet.
+
+        Returns:
+            str: 'I', 'P', 'B', 'S' (MPEG-4 sprite picture: predicted, with
+            global motion), 'N' (not coded: a repeat) or '?' (no picture).
+        """
+        raise NotImplementedError
+
+    def unsupported(self, data):
+        """Say which inexact tool a predicted picture uses.
+
+        Returns:
+            str | None: The reason to refuse the picture, or None.
+        """
+        return None
+
+    def for_grey_start(self, data):
+        """Return the packet as it must be sent to a decoder without past."""
+        return data
+
+    def own_headers(self, data):
+        """Return in-band headers of a keyframe that are not the extradata's.
+
+        Returns:
+            bytes: What to send before packets of this keyframe's group, b''
+            in the ordinary case.
+        """
+        return b''
+
+    def is_weighted(self, data):
+        """Tell whether a P picture carries explicit prediction weights."""
+        return False

@@ -1,0 +1,57 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Bytes by position, from a path or from memory."""
+import io
+import os
+
+
+class ByteReader:
+    """Read spans of a file, or of bytes that are in memory already.
+
+    Args:
+        source (str | PathLike | bytes | bytearray | memoryview): Where the
+            video is.
+
+    Attributes:
+        name (str): What to call the source in messages.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: As `open`.
+    """
+
+    def __init__(self, source):
+        if isinstance(source, (str, os.PathLike)):
+            self.name = os.fspath(source)
+            self._path, self._data = self.name, None
+            self._file = open(self.name, 'rb', buffering=0)
+            self._descriptor = self._file.fileno()
+            self.length = os.fstat(self._descriptor).st_size
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            self._path, self._data, self._file = None, bytes(source), None
+            self.length = len(self._data)
+            self.name = f'<{self.length} bytes>'
+        else:
+            raise TypeError(
+                'a video is given as a path or as bytes, not as '
+                f'{type(source).__name__}')
+
+    def read(self, position, size):
+        """Return `size` bytes at `position`, fewer at the end of the file."""
+        size = min(size, self.length - position)
+        if size <= 0 or position < 0:
+            return b''
+        if self._file is None:
+            return self._data[position:position + size]
+        if hasattr(os, 'pread'):
+            # The shared offset stays: a forked process may read as well.
+            return os.pread(self._descriptor, size, position)
+        self._file.seek(position)
+        return self._file.read(size)
+
+    def for_container(self):
+        """Return what `av.open` takes: the path, or a fresh file object."""
+        return self._path if self._file else io.BytesIO(self._data)
+
+    def close(self):
+        """Close the file; further reads fail."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,235 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The chained residual: predicted pictures decoded in a row from flat grey.
+
+Motion compensation is linear, so a chain that starts from grey instead of the
+true picture `I` ends at grey plus *the picture minus the motion-compensated
+start*: `chain_t = I_t - MC_t(... MC_1(I_0))`. That holds exactly after the
+first picture; later ones differ by the rounding of each step, by clipping, by
+intra blocks and, in H.264 and HEVC, by the loop filter, which is off. The
+chain is a deterministic feature of the stream, not an approximate picture.
+"""
+from dataclasses import replace
+
+import av
+import numpy as np
+
+from .decoder import (grey_options, prime_for, read_residual,
+                      read_vectors)
+from .errors import TRANSCODE_ADVICE, DamagedPacket, UnsupportedStream
+from .grey import make_decoder, padded_packet
+from .motion import CELL
+
+_PREDICTED = 'PS'
+
+
+class ChainWalker:
+    """Decode the predicted pictures of a stream in a row from flat grey.
+
+    Args:
+        bitstream (Bitstream): The stream's codec and global header.
+        width, height (int): Picture size.
+        name (str): The file's name, for errors.
+        at_keyframe (str): 'skip' leaves key pictures out and carries on,
+            'restart' begins a new chain behind each. Defaults to 'skip'.
+        intra (str): 'keep' or 'zero', what to return in blocks that are not
+            predicted. The chain itself carries on with them.
+        motion (bool): Accumulate the motion alongside. Defaults to True.
+    """
+
+    def __init__(self, bitstream, width, height, name, at_keyframe='skip',
+                 intra='keep', motion=True):
+        self.bitstream, self.name = bitstream, name
+        self._size = width, height
+        self._at_keyframe, self._intra = at_keyframe, intra
+        self._motion = motion and bitstream.has_motion
+        self._prime = prime_for(bitstream, width, height, name)
+        self._renumber = (
+            _H264Numbers(bitstream) if bitstream.codec == 'h264' else None)
+
+    def walk(self, steps, wanted):
+        """Decode packets in order and return those that are wanted.
+
+        Args:
+            steps (Iterable): (packet number, picture type, data, headers) in
+                decoding order.
+            wanted (Collection[int]): Packet numbers to return.
+
+        Returns:
+            dict[int, Residual]: By packet number. `motion` is accumulated
+            along the chain, `inter` marks blocks predicted in every step.
+
+        Raises:
+            DamagedPacket: If a wanted picture does not decode.
+            UnsupportedStream: If the chain needs an inexact tool.
+        """
+        found, open_chain = {}, None
+        for number, kind, data, headers in steps:
+            if kind not in _PREDICTED + 'B':
+                if kind == 'I' and self._at_keyframe == 'restart':
+                    open_chain = self._finish(open_chain, found, wanted)
+                elif self._renumber is not None and kind == 'I':
+                    self._renumber.skip(data)
+                continue
+            reason = self.bitstream.unsupported(data)
+            if reason:
+                raise UnsupportedStream(
+                    f'{self.name}: {reason} cannot be read exactly; '
+                    f'{TRANSCODE_ADVICE}')
+            if open_chain is not None and open_chain.headers != headers:
+                open_chain = self._finish(open_chain, found, wanted)
+            if open_chain is None:
+                if kind == 'B':
+                    continue  # nothing to predict it from
+                open_chain = self._begin(headers)
+            self._feed(open_chain, number, data, found, wanted)
+        self._finish(open_chain, found, wanted)
+        for number in wanted:
+            if number not in found:
+                raise DamagedPacket(
+                    f'{self.name}: packet {number} gives no picture in the '
+                    'chain; the file is damaged there')
+        return found
+
+    def _begin(self, headers):
+        if self._renumber is not None:
+            self._renumber.start()
+        width, height = self._size
+        context = make_decoder(self.bitstream.codec, self.bitstream.extradata,
+                               width, height, grey_options(self.bitstream))
+        return _OpenChain(context, headers, self._prime)
+
+    def _feed(self, chain, number, data, found, wanted):
+        front = chain.headers
+        if chain.prime is not None:
+            self._decode(chain, padded_packet(chain.prime))
+            chain.prime = None
+            front = self.bitstream.extradata + front
+        if self._renumber is not None:
+            data = self._renumber(data)
+        else:
+            data = self.bitstream.for_grey_start(data)
+        packet = padded_packet(front + data)
+        # The tag comes back on the frame, however much later it is shown.
+        packet.pts = packet.dts = number
+        chain.packets[number] = data
+        self._collect(chain, self._decode(chain, packet), found, wanted)
+
+    def _decode(self, chain, packet):
+        try:
+            return chain.context.decode(packet)
+        except (av.FFmpegError, MemoryError) as error:
+            raise DamagedPacket(
+                f'{self.name}: a packet of the chain does not decode '
+                f'({error.__class__.__name__}); the file is damaged there'
+            ) from None
+
+    def _collect(self, chain, frames, found, wanted):
+        for frame in frames:
+            data = chain.packets.pop(frame.pts, None)
+            if data is None:
+                continue  # the grey start
+            kind = {2: 'P', 3: 'B', 4: 'S'}.get(int(frame.pict_type), 'P')
+            vectors = None
+            if self._motion and kind != 'B':
+                vectors = read_vectors(frame, self.bitstream, kind)
+                chain.follow(vectors)
+            if frame.pts in wanted:
+                residual = read_residual(frame, self.bitstream, data, kind,
+                                         self.name, self._intra, vectors)
+                found[frame.pts] = replace(
+                    residual, motion=None) if vectors is None else replace(
+                        residual, motion=chain.motion, inter=chain.inter)
+
+    def _finish(self, chain, found, wanted):
+        if chain is not None:
+            self._collect(chain, self._decode(chain, None), found, wanted)
+
+
+class _OpenChain:
+    """A decoder in the middle of a chain, and the motion so far."""
+
+    def __init__(self, context, headers, prime):
+        self.context, self.headers, self.prime = context, headers, prime
+        self.packets = {}
+        self.motion = self.inter = None
+
+    def follow(self, vectors):
+        """Add one step's motion to the motion since the start."""
+        step, inter = vectors.grid(), vectors.covered()
+        if self.motion is not None:
+            step, inter = follow_motion(step, inter, self.motion, self.inter)
+        self.motion, self.inter = step, inter
+
+
+def follow_motion(step, step_inter, past, past_inter):
+    """Append one picture's vectors to the motion accumulated before it.
+
+    Args:
+        step (np.ndarray): float32 (H/8, W/8, 2), pixels to the last picture.
+        step_inter (np.ndarray): bool (H/8, W/8), where `step` is valid.
+        past, past_inter (np.ndarray): The same from the last picture to the
+            start.
+
+    Returns:
+        tuple: (motion, inter) from this picture to the start. A block that is
+        not predicted keeps the motion at its place and is not inter.
+    """
+    rows, columns = step.shape[:2]
+    y, x = np.mgrid[:rows, :columns]
+    from_x = np.clip(
+        np.rint(x + step[..., 0] / CELL).astype(np.intp), 0, columns - 1)
+    from_y = np.clip(
+        np.rint(y + step[..., 1] / CELL).astype(np.intp), 0, rows - 1)
+    return (step + past[from_y, from_x],
+            step_inter & past_inter[from_y, from_x])
+
+
+class _H264Numbers:
+    """Keep H.264's picture numbers continuous where pictures are left out.
+
+    After an instantaneous refresh frame_num and the order count begin again.
+    A decoder that was not shown the refresh would take that for a loss, and
+    drop pictures as out of order.
+    """
+
+    def __init__(self, bitstream):
+        self._bitstream = bitstream
+        self.start()
+
+    def start(self):
+        self._first = True
+        self._number_shift = self._order_shift = 0
+        self._last_number = self._highest_order = 0
+
+    def skip(self, data):
+        """Note a key picture that is not decoded."""
+        header = self._bitstream.slice_header(data)
+        if header is None or self._first:
+            return
+        if header.idr:
+            self._number_shift = self._last_number
+            # Two fields a frame: the next order count is two higher.
+            self._order_shift = self._highest_order + 2
+
+    def __call__(self, data):
+        header = self._bitstream.slice_header(data)
+        if header is None:
+            return data
+        numbers = 1 << header.frame_num_bits
+        if self._first and header.frame_num == 0:
+            self._number_shift = numbers // 2  # 0 would get no grey reference
+        number = (header.frame_num + self._number_shift) % numbers
+        order = None
+        if header.order is not None:
+            order = header.order
+            if self._order_shift:
+                order = (order + self._order_shift) % (1 << header.order_bits)
+            ahead = (order - self._highest_order) % (1 << header.order_bits)
+            if self._first or ahead < 1 << header.order_bits - 1:
+                self._highest_order = order
+        self._first = False
+        if header.reference:
+            self._last_number = number
+        if number == header.frame_num and order == header.order:
+            return data
+        return self._bitstream.renumber(data, number, order)

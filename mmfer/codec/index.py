@@ -1,0 +1,303 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Where each picture of a video lies in its file."""
+import os
+import zipfile
+from dataclasses import dataclass, field
+
+import av
+import numpy as np
+
+from .bitstreams import make_bitstream
+from .bytesource import ByteReader
+from .errors import (TRANSCODE_ADVICE, CompressedVideoError, NoVideoStream,
+                     UnsupportedCodec, UnsupportedStream)
+from .mp4 import read_sample_table
+
+_FORMAT_VERSION = 1
+_IMAGES = {
+    'mjpeg', 'png', 'gif', 'webp', 'bmp', 'tiff', 'jpeg2000', 'apng', 'ppm'
+}
+_FRAME_ROTATIONS = {0: 0, 90: 270, -90: 90, 180: 180, -180: 180}
+
+
+@dataclass
+class VideoIndex:
+    """Everything that random access needs to know about one file.
+
+    It holds no open file and no decoder: it can be pickled, cached beside the
+    data and shared by processes.
+
+    Attributes:
+        codec (str): FFmpeg's codec name.
+        extradata (bytes): The stream's global header.
+        width, height (int): Picture size as coded, before rotation.
+        rotation (int): Degrees clockwise that a player turns the picture.
+        fps (float): Average pictures a second, 0.0 if unknown.
+        file_size (int): Bytes of the file that was indexed.
+        position (np.ndarray): int64 (N,), byte position of each packet in
+            decoding order, -1 where the bytes are held in `payloads`.
+        size (np.ndarray): int64 (N,), bytes of each packet.
+        key (np.ndarray): bool (N,), the container calls it a random access
+            point.
+        order (np.ndarray): int64 (L,), packet of each picture in display
+            order; discarded and empty packets have no picture.
+        payloads (dict): Packet bytes by packet number, for containers that
+            scatter them.
+        packed (bool): Some packets hold two pictures (packed B-frames);
+            `order` then names a packet twice.
+        types (str): Picture types in display order if the packets were read
+            while indexing, else ''.
+    """
+
+    codec: str
+    extradata: bytes
+    width: int
+    height: int
+    rotation: int
+    fps: float
+    file_size: int
+    position: np.ndarray
+    size: np.ndarray
+    key: np.ndarray
+    order: np.ndarray
+    payloads: dict = field(default_factory=dict)
+    packed: bool = False
+    types: str = ''
+
+    def __len__(self):
+        return len(self.order)
+
+    @classmethod
+    def build(cls, source):
+        """Index a video, decoding nothing.
+
+        Args:
+            source (str | PathLike | bytes | ByteReader): The video.
+
+        Returns:
+            VideoIndex: The index.
+
+        Raises:
+            NoVideoStream: If the input is not a video.
+            UnsupportedCodec: If the codec cannot be read.
+            UnsupportedStream: If the display order cannot be known.
+        """
+        reader = source if isinstance(source, ByteReader) else ByteReader(
+            source)
+        try:
+            table = read_sample_table(reader)
+            if table is None:
+                return _demux(reader)
+            make_bitstream(table.codec, table.extradata, reader.name)
+            order = np.argsort(table.time, kind='stable')
+            return cls(table.codec, table.extradata, table.width,
+                       table.height, table.rotation, table.fps, reader.length,
+                       table.position, table.size, table.key,
+                       order[table.size[order] > 0])
+        finally:
+            if reader is not source:
+                reader.close()
+
+    def save(self, path):
+        """Write the index to a `.npz` file, atomically."""
+        numbers = sorted(self.payloads)
+        stored = dict(
+            version=_FORMAT_VERSION,
+            codec=self.codec,
+            types=self.types,
+            extradata=np.frombuffer(self.extradata, np.uint8),
+            facts=np.array([
+                self.width, self.height, self.rotation, self.file_size,
+                self.packed
+            ], np.int64),
+            fps=self.fps,
+            position=self.position,
+            size=self.size,
+            key=self.key,
+            order=self.order,
+            payload_numbers=np.array(numbers, np.int64),
+            payloads=np.frombuffer(
+                b''.join(self.payloads[n] for n in numbers), np.uint8))
+        temporary = f'{os.fspath(path)}.{os.getpid()}.part'
+        try:
+            with open(temporary, 'wb') as file:
+                np.savez(file, **stored)
+            os.replace(temporary, path)
+        except BaseException:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+            raise
+
+    @classmethod
+    def load(cls, path):
+        """Read an index that `save` wrote.
+
+        Raises:
+            CompressedVideoError: If the file is not such an index.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                if int(stored['version']) != _FORMAT_VERSION:
+                    raise ValueError(f'version {int(stored["version"])}')
+                width, height, rotation, file_size, packed = map(
+                    int, stored['facts'])
+                size = stored['size']
+                payloads, position = {}, 0
+                data = stored['payloads'].tobytes()
+                for number in stored['payload_numbers'].tolist():
+                    end = position + int(size[number])
+                    payloads[number] = data[position:end]
+                    position = end
+                return cls(
+                    str(stored['codec']), stored['extradata'].tobytes(), width,
+                    height, rotation, float(stored['fps']), file_size,
+                    stored['position'], size, stored['key'], stored['order'],
+                    payloads, bool(packed), str(stored['types']))
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise CompressedVideoError(
+                f'{os.fspath(path)}: not a video index of this version '
+                f'({error}); delete it and build it again') from None
+
+
+def _demux(reader):
+    """Index a file through FFmpeg's demuxer, reading every packet once."""
+    try:
+        container = av.open(
+            reader.for_container(), metadata_errors='replace')
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        raise NoVideoStream(
+            f'{reader.name}: not a readable video '
+            f'({getattr(error, "strerror", None) or error}); '
+            'check that the file is complete') from None
+    with container:
+        stream = next(iter(container.streams.video), None)
+        if stream is None:
+            raise NoVideoStream(
+                f'{reader.name}: holds no video stream; choose a file with '
+                'pictures')
+        context = stream.codec_context
+        codec = context.name if context is not None else 'an unknown codec'
+        if codec in _IMAGES:
+            raise UnsupportedCodec(
+                f'{reader.name}: {codec} codes every picture on its own, '
+                f'there is no residual to read; {TRANSCODE_ADVICE}')
+        codec = {'flv1': 'flv', 'libdav1d': 'av1'}.get(codec, codec)
+        extradata = bytes(context.extradata or b'') if context else b''
+        bitstream = make_bitstream(codec, extradata, reader.name)
+        packets = _Packets(reader, bitstream)
+        try:
+            for packet in container.demux(stream):
+                packets.add(packet)
+        except (av.FFmpegError, UnicodeDecodeError, MemoryError):
+            pass  # what was read before the damage is still good
+        if not packets.size:
+            raise NoVideoStream(
+                f'{reader.name}: its video stream holds no packet; check '
+                'that the file is complete')
+        order, types = packets.display_order(container.format.name)
+        return VideoIndex(
+            bitstream.codec, extradata, context.width, context.height,
+            _frame_rotation(reader), float(stream.average_rate or 0),
+            reader.length, np.array(packets.position, np.int64),
+            np.array(packets.size, np.int64), np.array(packets.key, bool),
+            np.array(order, np.int64), packets.payloads, packets.packed,
+            types)
+
+
+class _Packets:
+    """The packets of a stream, as they come out of a demuxer."""
+
+    def __init__(self, reader, bitstream):
+        self._reader, self._bitstream = reader, bitstream
+        self.position, self.size, self.key, self.payloads = [], [], [], {}
+        self.packed = False
+        self._times, self._shown, self._types = [], [], []
+
+    def add(self, packet):
+        if not packet.size:
+            return
+        data, number = bytes(packet), len(self.size)
+        position = self._locate(packet.pos, data)
+        if position < 0:
+            self.payloads[number] = data
+        self.position.append(position)
+        self.size.append(len(data))
+        self.key.append(packet.is_keyframe)
+        self._times.append(packet.pts)
+        self._shown.append(not packet.is_discard)
+        types = self._bitstream.picture_type(data)
+        if self._bitstream.codec == 'mpeg4':
+            types = self._bitstream.pictures(data) or '?'
+            self.packed |= len(types) > 1
+        self._types.append(types)
+
+    def _locate(self, position, data):
+        """Find a packet's bytes in the file; -1 if they are not in one run."""
+        if position is None or position < 0:
+            return -1
+        # A chunk or block header may stand between the position and the data.
+        window = self._reader.read(position, len(data) + 32)
+        offset = window.find(data)
+        return position + offset if offset >= 0 else -1
+
+    def display_order(self, container):
+        """Return the packet and the type of each picture as displayed."""
+        if self.packed:
+            return self._order_of_packed()
+        shown = [n for n in range(len(self.size)) if self._shown[n]]
+        bidirectional = any('B' in self._types[n] for n in shown)
+        in_avi = container == 'avi'
+        raw = any(self._times[n] is None for n in shown)
+        if bidirectional and (raw or in_avi):
+            if self._bitstream.codec in ('h264', 'hevc'):
+                raise UnsupportedStream(
+                    f'{self._reader.name}: the display order of '
+                    f'{self._bitstream.codec} with B pictures is not stored in '
+                    'this container; remux it into MP4 or '
+                    f'{TRANSCODE_ADVICE}')
+            order = _anchors_after_b(shown, self._types)
+        elif raw:
+            order = shown
+        else:
+            order = sorted(shown, key=lambda n: (self._times[n], n))
+        return order, ''.join(self._types[n] for n in order)
+
+    def _order_of_packed(self):
+        numbers, types = [], []
+        fillers = 0
+        for number, packet in enumerate(self._types):
+            for kind in packet:
+                if kind == 'N' and fillers:
+                    fillers -= 1  # stands for the B sent with an earlier P
+                    continue
+                numbers.append(number)
+                types.append(kind)
+            fillers += max(len(packet) - 1, 0)
+        order = _anchors_after_b(range(len(numbers)), types)
+        return [numbers[k] for k in order], ''.join(types[k] for k in order)
+
+
+def _anchors_after_b(numbers, types):
+    """Put each anchor picture behind the B pictures that follow it."""
+    order, held = [], None
+    for number in numbers:
+        if types[number] == 'B':
+            order.append(number)
+            continue
+        if held is not None:
+            order.append(held)
+        held = number
+    return order + ([held] if held is not None else [])
+
+
+def _frame_rotation(reader):
+    """Return the clockwise rotation that the first picture asks for."""
+    try:
+        with av.open(
+                reader.for_container(), metadata_errors='replace') as container:
+            container.streams.video[0].codec_context.thread_count = 1
+            frame = next(container.decode(video=0), None)
+            turn = frame.rotation if frame is not None else 0
+    except (av.FFmpegError, UnicodeDecodeError, MemoryError, StopIteration):
+        return 0
+    return _FRAME_ROTATIONS.get(int(turn), 0)

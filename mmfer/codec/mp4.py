@@ -1,0 +1,280 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Reading the sample table of an ordinary MP4 or MOV file (ISO/IEC 14496-12).
+
+Opening a file with FFmpeg probes the stream, which costs more than decoding
+the few packets that are wanted. An ordinary file is described completely by
+its `moov` box. Anything out of the ordinary returns None: the caller then
+asks FFmpeg.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+_CONTAINERS = {b'trak', b'mdia', b'minf', b'stbl', b'edts'}
+_MPEG4_OBJECTS = {0x20: 'mpeg4', 0x6a: 'mpeg1video'}
+_MPEG4_OBJECTS.update({kind: 'mpeg2video' for kind in range(0x60, 0x66)})
+_ROTATIONS = {(1, 0, 0, 1): 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180,
+              (0, -1, 1, 0): 270}
+_LARGEST_MOOV = 1 << 28
+
+
+@dataclass
+class SampleTable:
+    """The video track of an MP4 file, packets in decoding order.
+
+    Attributes:
+        rotation (int): Degrees clockwise that a player turns the picture.
+        position, size, time (np.ndarray): int64 (N,), bytes into the file,
+            bytes, and presentation time in units of the track.
+        key (np.ndarray): bool (N,), random access points.
+    """
+
+    codec: str
+    extradata: bytes
+    width: int
+    height: int
+    rotation: int
+    fps: float
+    position: np.ndarray
+    size: np.ndarray
+    time: np.ndarray
+    key: np.ndarray
+
+
+def read_sample_table(reader):
+    """Read the sample table of the first video track.
+
+    Args:
+        reader (ByteReader): The file.
+
+    Returns:
+        SampleTable | None: None if the file is not an ordinary MP4: FFmpeg
+        is to be asked then, for the index or for the error.
+    """
+    try:
+        moov = _find_moov(reader)
+        if moov is None:
+            return None
+        boxes = list(_boxes(moov, 0, len(moov)))
+        if any(kind == b'mvex' for kind, _, _ in boxes):
+            return None  # fragmented
+        for kind, start, end in boxes:
+            if kind == b'trak':
+                track = _leaves(moov, start, end)
+                handler = track[b'hdlr'][0] + 8
+                if moov[handler:handler + 4] == b'vide':
+                    return _video_track(moov, track)
+    except (KeyError, IndexError, ValueError, OverflowError):
+        return None
+    return None
+
+
+def _find_moov(reader):
+    head = reader.read(0, 12)
+    if head[4:8] not in (b'ftyp', b'moov', b'mdat', b'wide', b'free'):
+        return None
+    position = 0
+    while True:
+        head = reader.read(position, 16)
+        if len(head) < 8:
+            return None
+        size, kind, payload = int.from_bytes(head[:4], 'big'), head[4:8], 8
+        if size == 1:
+            size, payload = int.from_bytes(head[8:16], 'big'), 16
+        if kind == b'moof' or 0 < size < payload:
+            return None
+        if kind == b'moov':
+            if not size or size > _LARGEST_MOOV:
+                return None
+            data = reader.read(position + payload, size - payload)
+            return data if len(data) == size - payload else None
+        if not size:
+            return None
+        position += size
+
+
+def _boxes(data, start, end):
+    """Yield (kind, payload start, end) of the boxes in a span."""
+    while start + 8 <= end:
+        size = int.from_bytes(data[start:start + 4], 'big')
+        payload = 8
+        if size == 1:
+            size, payload = int.from_bytes(data[start + 8:start + 16],
+                                           'big'), 16
+        if size < payload or start + size > end:
+            raise ValueError('a box exceeds its parent')
+        yield data[start + 4:start + 8], start + payload, start + size
+        start += size
+
+
+def _leaves(data, start, end):
+    """Return {kind: (start, end)} of a track's leaf boxes."""
+    found = {}
+    for kind, first, last in _boxes(data, start, end):
+        if kind in _CONTAINERS:
+            found.update(_leaves(data, first, last))
+        else:
+            found[kind] = first, last
+    return found
+
+
+def _integers(data, start, count, columns=1, kind='>u4'):
+    width = np.dtype(kind).itemsize
+    if start + count * columns * width > len(data):
+        raise ValueError('a table exceeds its box')
+    table = np.frombuffer(data, kind, count * columns, start)
+    table = table.astype(np.int64)
+    return table.reshape(count, columns) if columns > 1 else table
+
+
+def _number(data, start, size=4):
+    return int.from_bytes(data[start:start + size], 'big')
+
+
+def _video_track(moov, track):
+    entry = _sample_entry(moov, *track[b'stsd'])
+    if entry is None:
+        return None
+    codec, extradata, width, height = entry
+
+    start, _ = track[b'stsz']
+    fixed, count = _number(moov, start + 4), _number(moov, start + 8)
+    if fixed or not count:
+        return None
+    size = _integers(moov, start + 12, count)
+    position = _positions(moov, track, size)
+
+    start, _ = track[b'stts']
+    runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
+    duration = np.repeat(runs[:, 1], runs[:, 0])[:count]
+    if len(duration) != count:
+        return None
+    time = np.concatenate([[0], np.cumsum(duration[:-1])])
+    if b'ctts' in track:
+        start, _ = track[b'ctts']
+        runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
+        # Version 0 is unsigned on paper; writers store signed values in both.
+        offset = np.repeat(runs[:, 1].astype(np.int32), runs[:, 0])
+        if len(offset) < count:
+            return None
+        time = time + offset[:count]
+
+    key = np.ones(count, bool)
+    if b'stss' in track:
+        start, _ = track[b'stss']
+        key[:] = False
+        key[_integers(moov, start + 8, _number(moov, start + 4)) - 1] = True
+
+    start, _ = track[b'mdhd']
+    long = moov[start] == 1
+    scale = _number(moov, start + (20 if long else 12))
+    if not scale or not _shows_everything(moov, track, time, scale):
+        return None
+    rotation = _rotation(moov, *track[b'tkhd'])
+    if rotation is None:
+        return None
+    fps = scale * count / max(int(duration.sum()), 1)
+    return SampleTable(codec, extradata, width, height, rotation, fps,
+                       position, size, time, key)
+
+
+def _positions(moov, track, size):
+    """Return the file position of every sample (stsc, stco, co64)."""
+    if b'co64' in track:
+        start, kind = track[b'co64'][0], '>u8'
+    else:
+        start, kind = track[b'stco'][0], '>u4'
+    chunks = _integers(moov, start + 8, _number(moov, start + 4), kind=kind)
+    start, _ = track[b'stsc']
+    runs = _integers(moov, start + 8, _number(moov, start + 4), 3)
+    if np.any(runs[:, 2] != 1):
+        raise ValueError('several sample descriptions')
+    lengths = np.diff(np.append(runs[:, 0] - 1, len(chunks)))
+    samples = np.repeat(runs[:, 1], lengths)  # in each chunk
+    if len(samples) != len(chunks) or samples.sum() != len(size):
+        raise ValueError('the chunks do not add up')
+    chunk_of_sample = np.repeat(np.arange(len(chunks)), samples)
+    before = np.cumsum(size) - size
+    first = np.cumsum(samples) - samples
+    return chunks[chunk_of_sample] + before - before[first][chunk_of_sample]
+
+
+def _shows_everything(moov, track, time, scale):
+    """Tell whether the edit list hides no sample."""
+    if b'elst' not in track:
+        return True
+    start, _ = track[b'elst']
+    long, count = moov[start] == 1, _number(moov, start + 4)
+    if count != 1:
+        return False
+    width = 8 if long else 4
+    begin = _number(moov, start + 8 + width, width)
+    length = _number(moov, start + 8, width)
+    if begin > time.min():
+        return False
+    movie_scale = _movie_scale(moov)
+    if not movie_scale:
+        return False
+    return begin + round(length * scale / movie_scale) > time.max()
+
+
+def _movie_scale(moov):
+    for kind, start, _ in _boxes(moov, 0, len(moov)):
+        if kind == b'mvhd':
+            return _number(moov, start + (20 if moov[start] == 1 else 12))
+    return 0
+
+
+def _rotation(moov, start, end):
+    offset = 52 if moov[start] == 1 else 40
+    matrix = np.frombuffer(moov, '>i4', 9, start + offset)
+    turn = tuple(int(v) / 65536 for v in matrix[[0, 1, 3, 4]])
+    return _ROTATIONS.get(turn)
+
+
+def _sample_entry(moov, start, end):
+    """Return (codec, extradata, width, height) of the one sample entry."""
+    if _number(moov, start + 4) != 1:
+        return None
+    kind, first, last = next(_boxes(moov, start + 8, end))
+    width = _number(moov, first + 24, 2)
+    height = _number(moov, first + 26, 2)
+    if not width or not height:
+        return None
+    children = {k: (a, b) for k, a, b in _boxes(moov, first + 78, last)}
+    for names, box, codec in (((b'avc1', b'avc3'), b'avcC', 'h264'),
+                              ((b'hvc1', b'hev1'), b'hvcC', 'hevc')):
+        if kind in names:
+            a, b = children[box]
+            return codec, bytes(moov[a:b]), width, height
+    if kind == b'mp4v':
+        codec, extradata = _elementary_stream(moov, *children[b'esds'])
+        if codec:
+            return codec, extradata, width, height
+    return None
+
+
+def _elementary_stream(moov, start, end):
+    """Parse an elementary stream descriptor (ISO/IEC 14496-1, 7.2.6.5)."""
+    codec, position = None, start + 4
+    while position < end:
+        tag, length = moov[position], 0
+        position += 1
+        while True:
+            byte = moov[position]
+            position += 1
+            length = length << 7 | byte & 127
+            if not byte & 128:
+                break
+        if tag == 3:  # ES descriptor: id, flags, then its children
+            if moov[position + 2] & 0xe0:
+                return None, b''
+            position += 3
+        elif tag == 4:  # decoder configuration, then its children
+            codec = _MPEG4_OBJECTS.get(moov[position])
+            position += 13
+        elif tag == 5:  # decoder specific information
+            return codec, bytes(moov[position:position + length])
+        else:
+            position += length
+    return codec, b''

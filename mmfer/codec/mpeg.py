@@ -1,0 +1,196 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Header bytes of MPEG-1/2 video, MPEG-4 Part 2, H.263 and Sorenson FLV."""
+import re
+
+from .bits import BitReader
+from .bitstream import Bitstream
+
+_VOP = b'\x00\x00\x01\xb6'
+_VOL = re.compile(rb'\x00\x00\x01[\x20-\x2f]')
+_PICTURE = b'\x00\x00\x01\x00'
+_SEQUENCE = b'\x00\x00\x01\xb3'
+_EXTENSION = b'\x00\x00\x01\xb5'
+
+
+class Mpeg4Bitstream(Bitstream):
+    """MPEG-4 Part 2 (ISO/IEC 14496-2, 6.2)."""
+
+    codec = 'mpeg4'
+    block_based_border = True
+
+    def __init__(self, extradata=b''):
+        super().__init__(extradata)
+        self._volume = _video_object_layer(self.extradata)
+        self._time_bits = _time_increment_bits(self._volume)
+
+    def picture_type(self, data):
+        start = data.find(_VOP)
+        if start < 0 or start + 4 >= len(data):
+            return '?'
+        if self._time_bits is None:
+            self._time_bits = _time_increment_bits(_video_object_layer(data))
+        kind = 'IPBS'[data[start + 4] >> 6]
+        if self._time_bits is not None and not self._is_coded(
+                data[start + 4:start + 16]):
+            return 'N'
+        return kind
+
+    def _is_coded(self, header):
+        reader = BitReader(header)
+        try:
+            reader.bits(2)
+            while reader.bits(1):  # modulo_time_base
+                pass
+            reader.bits(1 + self._time_bits + 1)
+            return bool(reader.bits(1))
+        except EOFError:
+            return False
+
+    def pictures(self, data):
+        """Return the types of all pictures in a packet (packed B-frames)."""
+        cuts = [match.start() for match in re.finditer(_VOP, data)]
+        ends = cuts[1:] + [len(data)]
+        return ''.join(
+            self.picture_type(data[a:b]) for a, b in zip(cuts, ends))
+
+    def for_grey_start(self, data):
+        # A B-VOP packed behind the P-VOP cannot be decoded without its past.
+        first = data.find(_VOP)
+        second = data.find(_VOP, first + 4)
+        return data if second < 0 else data[:second]
+
+    def own_headers(self, data):
+        volume = _video_object_layer(data[:max(data.find(_VOP), 0)])
+        if not volume or volume == self._volume:
+            return b''
+        return data[:data.find(_VOP)]
+
+
+def _video_object_layer(data):
+    """Return the bytes of the video object layer header, b'' if none."""
+    match = _VOL.search(data)
+    if not match:
+        return b''
+    end = data.find(b'\x00\x00\x01', match.end())
+    return data[match.start():end if end > 0 else len(data)]
+
+
+def _time_increment_bits(volume):
+    """Return the width of vop_time_increment, None without a layer header."""
+    if not volume:
+        return None
+    reader = BitReader(volume[4:])
+    try:
+        reader.bits(1 + 8)
+        version = 1
+        if reader.bits(1):
+            version = reader.bits(4)
+            reader.bits(3)
+        if reader.bits(4) == 15:  # extended pixel aspect ratio
+            reader.bits(16)
+        if reader.bits(1):  # vol_control_parameters
+            reader.bits(3)
+            if reader.bits(1):
+                reader.bits(79)
+        if reader.bits(2) == 3 and version != 1:
+            reader.bits(4)
+        reader.bits(1)
+        resolution = reader.bits(16)
+    except EOFError:
+        return None
+    return max((resolution - 1).bit_length(), 1)
+
+
+class Mpeg12Bitstream(Bitstream):
+    """MPEG-1 (ISO/IEC 11172-2) and MPEG-2 video (ISO/IEC 13818-2)."""
+
+    block_based_border = True
+
+    def picture_type(self, data):
+        start = data.find(_PICTURE)
+        if start < 0 or start + 5 >= len(data):
+            return '?'
+        return '?IPB????'[data[start + 5] >> 3 & 7]
+
+    def unsupported(self, data):
+        position = data.find(_EXTENSION, max(data.find(_PICTURE), 0))
+        while position >= 0 and position + 7 <= len(data):
+            if data[position + 4] >> 4 == 8:  # picture coding extension
+                if data[position + 6] & 3 != 3:
+                    return 'field pictures'
+                return None
+            position = data.find(_EXTENSION, position + 4)
+        return None
+
+    def own_headers(self, data):
+        start = data.find(_SEQUENCE)
+        picture = data.find(_PICTURE)
+        if not 0 <= start < picture:
+            return b''
+        header = data[start:start + 12]
+        if header == self.extradata[:12]:
+            return b''
+        return data[start:picture]
+
+
+class Mpeg1Bitstream(Mpeg12Bitstream):
+    codec = 'mpeg1video'
+
+
+class Mpeg2Bitstream(Mpeg12Bitstream):
+    codec = 'mpeg2video'
+
+
+class H263Bitstream(Bitstream):
+    """ITU-T H.263, baseline and version 2 (5.1)."""
+
+    codec = 'h263'
+    always_prime = True
+
+    def picture_type(self, data):
+        reader = BitReader(data[:16])
+        try:
+            if reader.bits(22) != 0x20:
+                return '?'
+            reader.bits(8 + 5)  # temporal reference, five flags
+            if reader.bits(3) != 7:
+                return 'IP'[reader.bits(1)]
+            if reader.bits(3) == 1:  # a full extended header
+                reader.bits(18)
+            return 'IP?B????'[reader.bits(3)]
+        except EOFError:
+            return '?'
+
+    def unsupported(self, data):
+        reader = BitReader(data[:16])
+        try:
+            reader.bits(22 + 8 + 5)
+            if reader.bits(3) != 7:
+                reader.bits(4)
+                return 'PB-frames' if reader.bits(1) else None
+            if reader.bits(3) == 1:
+                reader.bits(8)
+                if reader.bits(1):
+                    return 'the in-loop filter of H.263 Annex J'
+        except EOFError:
+            pass
+        return None
+
+
+class FlvBitstream(Bitstream):
+    """Sorenson's H.263 of Flash video (SWF file format, video tags)."""
+
+    codec = 'flv'
+    always_prime = True
+
+    def picture_type(self, data):
+        reader = BitReader(data[:16])
+        try:
+            if reader.bits(17) != 1:
+                return '?'
+            reader.bits(5 + 8)  # version, temporal reference
+            size = reader.bits(3)
+            reader.bits({0: 16, 1: 32}.get(size, 0))
+            return 'IPP?'[reader.bits(2)]
+        except EOFError:
+            return '?'

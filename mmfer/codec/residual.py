@@ -1,0 +1,133 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The residual of one picture: what the encoder had to add to its guess."""
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .motion import dense
+
+# Linear part of YUV -> BGR: rows B, G, R; columns y, u, v. ITU-R BT.601,
+# BT.709 and BT.2020, limited range; a full-range stream scales the columns.
+_KR_KB = {'bt601': (.299, .114), 'bt709': (.2126, .0722),
+          'bt2020': (.2627, .0593)}
+# AVCOL_SPC_* numbers. An unnamed matrix counts as BT.601, as in swscale.
+_MATRIX_NAMES = {1: 'bt709', 9: 'bt2020', 10: 'bt2020'}
+
+
+def bgr_matrix(colorspace, full_range, bit_depth=8):
+    """Return the linear map from YUV differences to BGR differences.
+
+    Args:
+        colorspace (int): FFmpeg's AVCOL_SPC number.
+        full_range (bool): Samples use 0..255, not 16..235.
+        bit_depth (int): Bits a sample. The result is in 8-bit levels.
+
+    Returns:
+        np.ndarray: float32 (3, 3), `bgr = matrix @ (y, u, v)`.
+    """
+    red, blue = _KR_KB[_MATRIX_NAMES.get(int(colorspace), 'bt601')]
+    green = 1 - red - blue
+    matrix = np.array([
+        [1, 2 * (1 - blue), 0],
+        [1, -2 * blue * (1 - blue) / green, -2 * red * (1 - red) / green],
+        [1, 0, 2 * (1 - red)],
+    ])
+    if not full_range:
+        matrix *= [255 / 219, 255 / 224, 255 / 224]
+    return (matrix / (1 << bit_depth - 8)).astype(np.float32)
+
+
+@dataclass
+class Residual:
+    """The residual of one predicted picture, exact and signed.
+
+    `picture == prediction + residual` on every inter pixel whose sum stays
+    within the sample range.
+
+    Attributes:
+        y (np.ndarray): int16 (H, W), luma differences.
+        u, v (np.ndarray): int16, chroma differences as coded (half size for
+            4:2:0).
+        motion (np.ndarray | None): float32 (ceil(H/8), ceil(W/8), 2), pixels
+            (x, y) from the current picture to its reference, 0 in intra
+            blocks; None if the codec exports no vectors or they are not
+            reliable.
+        inter (np.ndarray | None): bool (ceil(H/8), ceil(W/8)), predicted
+            blocks; the residual is 0 elsewhere. None if unknown (HEVC).
+        picture_type (str): 'P', 'S', 'B', 'I' or 'N'.
+        index (int): Display index of the picture that was really read.
+        damaged (bool): The decoder concealed an error in this picture.
+        weighted (bool): The picture has explicit weights, so that `y` is off
+            by a constant for each reference (see the documentation).
+        bit_depth (int): Bits a sample.
+        colorspace (int), full_range (bool): How the samples map to RGB.
+    """
+
+    y: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    motion: np.ndarray = None
+    inter: np.ndarray = None
+    picture_type: str = 'P'
+    index: int = -1
+    damaged: bool = False
+    weighted: bool = False
+    bit_depth: int = 8
+    colorspace: int = 2
+    full_range: bool = False
+
+    def to_yuv(self):
+        """Return int16 (H, W, 3), chroma repeated to the size of luma."""
+        height, width = self.y.shape
+        out = np.empty((height, width, 3), np.int16)
+        out[..., 0] = self.y
+        for channel, plane in ((1, self.u), (2, self.v)):
+            down = round(height / plane.shape[0])
+            across = round(width / plane.shape[1])
+            if down > 1:
+                plane = np.repeat(plane, down, 0)
+            if across > 1:
+                plane = np.repeat(plane, across, 1)
+            out[..., channel] = plane[:height, :width]
+        return out
+
+    def to_bgr(self):
+        """Return int16 (H, W, 3), blue, green and red differences.
+
+        The linear part of the conversion without its offsets, in 8-bit
+        levels, rounded to nearest.
+        """
+        yuv = self.to_yuv()
+        matrix = bgr_matrix(self.colorspace, self.full_range, self.bit_depth)
+        bgr = yuv.reshape(-1, 3).astype(np.float32) @ matrix.T
+        return np.rint(bgr).astype(np.int16).reshape(yuv.shape)
+
+    def motion_dense(self):
+        """Return the motion of every pixel, float32 (H, W, 2).
+
+        Raises:
+            ValueError: If the stream has no readable motion vectors.
+        """
+        if self.motion is None:
+            raise ValueError(
+                'this residual has no motion vectors (HEVC streams and B '
+                'pictures export none that can be trusted)')
+        return dense(self.motion, *self.y.shape)
+
+    def rotated(self, degrees):
+        """Return the residual turned clockwise by 0, 90, 180 or 270."""
+        turns = -degrees // 90 % 4  # numpy counts counter-clockwise
+        if not turns:
+            return self
+
+        def turn(array):
+            return None if array is None else np.ascontiguousarray(
+                np.rot90(array, turns))
+
+        motion = turn(self.motion)
+        if motion is not None:
+            x, y = motion[..., 0], motion[..., 1]
+            motion = np.stack({1: (y, -x), 2: (-x, -y), 3: (-y, x)}[turns], -1)
+        return replace(
+            self, y=turn(self.y), u=turn(self.u), v=turn(self.v),
+            motion=motion, inter=turn(self.inter))
