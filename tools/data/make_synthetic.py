@@ -1,0 +1,113 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Make a data set of synthetic facial expressions, or look at one."""
+import argparse
+import json
+import sys
+
+EXAMPLES = """examples:
+  # 504 clips for a first training, MPEG-4 with a GOP of 12
+  python tools/data/make_synthetic.py data/faces --preset small --workers 2
+
+  # the same pictures in two codings, side by side
+  python tools/data/make_synthetic.py data/faces --workers 2 \\
+      --coding mpeg4-gop12='{"codec": "mpeg4", "gop": 12}' \\
+      --coding h264-stock='{"codec": "h264", "profile": "stock"}'
+
+  # look at three persons without writing clips
+  python tools/data/make_synthetic.py --contact-sheet faces.png --subjects 3
+"""
+
+
+def parse_args(argv=None):
+    from mmfer.synthetic import CLASSES, PRESETS
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('root', nargs='?', help='folder to write to')
+    parser.add_argument('--preset', choices=sorted(PRESETS),
+                        default='standard',
+                        help='sizes; the options below override them '
+                        '(default: standard)')
+    parser.add_argument('--subjects', type=int, help='number of persons')
+    parser.add_argument('--takes', type=int,
+                        help='clips of every person and class')
+    parser.add_argument('--classes', nargs='+', choices=CLASSES)
+    parser.add_argument('--frames', type=int, help='pictures per clip')
+    parser.add_argument('--size', type=int, help='height and width, pixels')
+    parser.add_argument('--fps', type=int, help='pictures per second')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--codec', default='mpeg4',
+                        help='mpeg4, mpeg2video or h264 (default: mpeg4)')
+    parser.add_argument('--gop', type=int, default=12,
+                        help='pictures per group, 0: the whole clip '
+                        '(default: 12)')
+    parser.add_argument('--coding', action='append', metavar='NAME=JSON',
+                        help='write one folder per coding; JSON holds the '
+                        'arguments of mmfer.codec.transcode; repeatable')
+    parser.add_argument('--workers', type=int, default=1)
+    parser.add_argument('--quiet', action='store_true')
+    parser.add_argument('--contact-sheet', metavar='PNG',
+                        help='write a picture of the first persons instead '
+                        'of clips if no root is given, else as well')
+    args = parser.parse_args(argv)
+    if not args.root and not args.contact_sheet:
+        parser.error('give a folder to write to, or --contact-sheet')
+    return args
+
+
+def read_codings(texts):
+    """Codings from `NAME=JSON` arguments.
+
+    Args:
+        texts (list[str] or None): Arguments.
+
+    Returns:
+        dict[str, dict] or None: Name to arguments of `transcode`.
+    """
+    if not texts:
+        return None
+    codings = {}
+    for text in texts:
+        name, _, value = text.partition('=')
+        try:
+            codings[name] = json.loads(value)
+        except ValueError:
+            sys.exit(f'--coding {text}: expected NAME=JSON, e.g. '
+                     'a=\'{"codec": "mpeg4", "gop": 12}\'')
+    return codings
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    from mmfer.synthetic import PRESETS, make_dataset
+    options = dict(PRESETS[args.preset])
+    for name, value in (('num_subjects', args.subjects),
+                        ('takes', args.takes), ('classes', args.classes),
+                        ('frames', args.frames), ('size', args.size),
+                        ('fps', args.fps)):
+        if value is not None:
+            options[name] = value
+    if args.contact_sheet:
+        import cv2
+
+        from mmfer.synthetic.contact_sheet import sheet_of_clips
+        shown = {k: options[k] for k in ('frames', 'size', 'fps')
+                 if k in options}
+        page = sheet_of_clips(range(min(options['num_subjects'], 3)),
+                              seed=args.seed, **shown)
+        if not cv2.imwrite(args.contact_sheet, page[..., ::-1]):
+            sys.exit(f'{args.contact_sheet}: could not be written')
+    if args.root:
+        try:
+            written = make_dataset(
+                args.root, seed=args.seed, codec=args.codec,
+                gop=args.gop or None, codings=read_codings(args.coding),
+                workers=args.workers, progress=not args.quiet, **options)
+        except ValueError as error:
+            sys.exit(str(error))
+        for path in written:
+            print(path)
+
+
+if __name__ == '__main__':
+    main()
