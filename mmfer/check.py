@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import platform
 import sys
+import warnings
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
@@ -227,7 +228,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         help='look only at what mmfer.codec needs: PyAV and numpy')
     args = parser.parse_args(argv)
 
-    problems = find_problems(args.codec_only)
+    with warnings.catch_warnings():
+        # mmcv-lite warns of operators that nothing here uses.
+        warnings.simplefilter('ignore')
+        problems = find_problems(args.codec_only)
     print(f'mmfer {__version__} on Python {platform.python_version()}, '
           f'{platform.platform()}')
     for need in CORE[:2] if args.codec_only else CORE + MM:
