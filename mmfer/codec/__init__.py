@@ -12,10 +12,12 @@ from .errors import (CompressedVideoError, DamagedPacket, NotPredicted,
                      UnsupportedStream)
 from .index import VideoIndex
 from .residual import Residual
+from .transcode import TranscodeReport, read_provenance, transcode
 from .video import CompressedVideo
 
 __all__ = [
     'CompressedVideo', 'CompressedVideoError', 'DamagedPacket',
-    'NoVideoStream', 'NotPredicted', 'Residual', 'TruncatedFile',
-    'UnsupportedCodec', 'UnsupportedStream', 'VideoIndex'
+    'NoVideoStream', 'NotPredicted', 'Residual', 'TranscodeReport',
+    'TruncatedFile', 'UnsupportedCodec', 'UnsupportedStream', 'VideoIndex',
+    'read_provenance', 'transcode'
 ]

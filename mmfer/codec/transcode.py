@@ -1,0 +1,311 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Making clips whose residuals are worth reading."""
+import itertools
+import json
+import os
+import platform
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from .errors import CompressedVideoError, NoVideoStream
+
+_ENCODERS = {'mpeg4': 'mpeg4', 'mpeg2video': 'mpeg2video', 'h264': 'libx264'}
+_WHOLE_CLIP = 1_000_000  # longer than any clip, hence one group of pictures
+_LAVC_LONGEST_GROUP = 600  # beyond it MPEG encoders ask for `experimental`
+_IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm'}
+
+
+@dataclass(frozen=True)
+class TranscodeReport:
+    """What was written, and with which settings.
+
+    Attributes:
+        path (str): The clip.
+        pictures (int): Number of pictures.
+        bytes (int): Size of the file.
+        codec, profile (str), gop, qscale, crf (int | None): As asked.
+        width, height (int), fps (float): As written.
+        versions (dict): Of PyAV and of FFmpeg's encoder library.
+    """
+
+    path: str
+    pictures: int
+    bytes: int
+    codec: str
+    profile: str
+    gop: int
+    qscale: int
+    crf: int
+    width: int
+    height: int
+    fps: float
+    versions: dict
+
+
+def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
+              fps=None, profile='residual', options=None, progress=None,
+              overwrite=False):
+    """Encode a clip so that its residuals are exact and carry information.
+
+    The default, MPEG-4 Part 2 at a fine constant quantiser without B
+    pictures, is the cheapest to read and needs no caveat.
+
+    Args:
+        source (str | PathLike | Iterable[np.ndarray]): A video file, a folder
+            of images (taken in natural order of their names), or pictures as
+            uint8 (H, W, 3) RGB.
+        out (str | PathLike): The clip to write; the suffix names the
+            container. Written under a temporary name, then renamed.
+        codec (str): 'mpeg4', 'mpeg2video' or 'h264'. Defaults to 'mpeg4'.
+        gop (int, optional): Pictures from one key picture to the next, None
+            for a single group. Defaults to 12.
+        qscale (int): Constant quantiser of the MPEG codecs, 1 (finest) to 31.
+            Defaults to 3.
+        crf (int): Constant rate factor of H.264, 0 to 51. Defaults to 18.
+        size (int | tuple[int, int], optional): (width, height) in pixels,
+            multiples of 16. Defaults to None, the source's size rounded.
+        fps (float, optional): Pictures a second. Pictures of a video are
+            dropped or repeated to fit. Defaults to None, the source's (25
+            for arrays and images).
+        profile (str): 'residual' switches B pictures, scene-cut key pictures,
+            weights and further references off; 'stock' leaves the encoder's
+            own defaults, but for the quantiser of the MPEG codecs, and
+            ignores `gop` and `crf`. Defaults to 'residual'.
+        options (dict, optional): More options of FFmpeg's encoder; these win.
+        progress (Callable[[int], None], optional): Called with the number of
+            pictures written after each.
+        overwrite (bool): Replace an existing file. Defaults to False.
+
+    Returns:
+        TranscodeReport: Also stored as JSON in the clip's `comment` tag.
+
+    Raises:
+        FileExistsError: If `out` exists and `overwrite` is False.
+        FileNotFoundError: If the source does not exist.
+        CompressedVideoError: If the source holds no picture.
+        ValueError: If a setting is out of range.
+    """
+    _check(codec, gop, qscale, crf, profile)
+    out = Path(out)
+    if out.exists() and not overwrite:
+        raise FileExistsError(
+            f'{out}: exists already; choose another name or pass '
+            'overwrite=True')
+    pictures, source_fps, name = _pictures(source, fps)
+    rate = Fraction(fps or source_fps or 25).limit_denominator(60000)
+    pictures = iter(pictures)
+    first = next(pictures, None)
+    if first is None:
+        raise NoVideoStream(f'{name}: holds no picture to encode')
+    width, height = _target_size(size, first)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f'.{out.stem}.{os.getpid()}.part{out.suffix}')
+    facts = dict(
+        codec=codec, profile=profile, gop=gop,
+        qscale=None if codec == 'h264' else qscale,
+        crf=crf if codec == 'h264' and profile == 'residual' else None,
+        width=width, height=height, fps=float(rate),
+        versions={
+            'av': av.__version__,
+            'libavcodec': '.'.join(
+                map(str, av.library_versions['libavcodec'])),
+            'python': platform.python_version(),
+        })
+    settings = _encoder_options(codec, gop, qscale, crf, profile)
+    settings.update({k: str(v) for k, v in (options or {}).items()})
+    try:
+        written = _encode(first, pictures, temporary, _ENCODERS[codec],
+                          settings, width, height, rate, facts, progress, name)
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return TranscodeReport(path=str(out), pictures=written,
+                           bytes=out.stat().st_size, **facts)
+
+
+def read_provenance(path):
+    """Return the settings that `transcode` stored in a clip.
+
+    Returns:
+        dict | None: None if the clip was not made by `transcode`.
+    """
+    with av.open(os.fspath(path)) as container:
+        comment = container.metadata.get('comment', '')
+    try:
+        return json.loads(comment)['mmfer']
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _check(codec, gop, qscale, crf, profile):
+    if codec not in _ENCODERS:
+        raise ValueError(
+            f'codec is {codec!r}, it must be one of {", ".join(_ENCODERS)}')
+    if profile not in ('residual', 'stock'):
+        raise ValueError(
+            f"profile is {profile!r}, it must be 'residual' or 'stock'")
+    if gop is not None and gop < 1:
+        raise ValueError(f'gop is {gop}, it must be at least 1, or None')
+    if not 1 <= qscale <= 31:
+        raise ValueError(f'qscale is {qscale}, it must be in 1..31')
+    if not 0 <= crf <= 51:
+        raise ValueError(f'crf is {crf}, it must be in 0..51')
+
+
+def _encoder_options(codec, gop, qscale, crf, profile):
+    """Return FFmpeg's encoder options for the settings, as strings."""
+    options = {'threads': '1'}
+    gop = _WHOLE_CLIP if gop is None else gop
+    if codec == 'h264':
+        if profile == 'residual':
+            options.update({
+                'crf': str(crf),
+                'bf': '0',
+                'x264-params': f'keyint={gop}:min-keyint={min(gop, 250)}:'
+                               'ref=1:weightp=0:scenecut=0:open-gop=0',
+            })
+        return options
+    # `global_quality` is ignored here: a constant quantiser needs both ends.
+    options.update({'qmin': str(qscale), 'qmax': str(qscale)})
+    if profile == 'residual':
+        options.update({'g': str(gop), 'bf': '0', 'flags': '+cgop',
+                        'sc_threshold': '1000000000'})
+        if gop > _LAVC_LONGEST_GROUP:
+            options['strict'] = 'experimental'
+    return options
+
+
+def _encode(first, pictures, temporary, encoder, options, width, height, rate,
+            facts, progress, name):
+    """Write the container; return the number of pictures."""
+    count = 0
+    try:
+        with av.open(
+                str(temporary), 'w',
+                container_options={'fflags': '+bitexact'}) as container:
+            container.metadata['comment'] = json.dumps({'mmfer': facts})
+            stream = container.add_stream(encoder, rate=rate, options=options)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = 'yuv420p'
+            stream.codec_context.thread_count = 1
+            for picture in itertools.chain([first], pictures):
+                frame = _frame(picture, name).reformat(
+                    width, height, 'yuv420p', interpolation='AREA')
+                frame.pts = count
+                frame.time_base = 1 / rate
+                container.mux(stream.encode(frame))
+                count += 1
+                if progress is not None:
+                    progress(count)
+            container.mux(stream.encode(None))
+    except (av.FFmpegError, MemoryError) as error:
+        raise CompressedVideoError(
+            f'{name}: cannot be encoded with {encoder} at {width}x{height} '
+            f'({error}); check the options {options}') from None
+    return count
+
+
+def _frame(picture, name):
+    if isinstance(picture, av.VideoFrame):
+        return picture
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f'{name}: a picture is {picture.dtype} {picture.shape}, it must '
+            'be uint8 (H, W, 3) RGB')
+    return av.VideoFrame.from_ndarray(
+        np.ascontiguousarray(picture), format='rgb24')
+
+
+def _target_size(size, first):
+    if size is None:
+        if isinstance(first, av.VideoFrame):
+            width, height = first.width, first.height
+        else:
+            height, width = np.shape(first)[:2]
+        return tuple(max(round(n / 16), 1) * 16 for n in (width, height))
+    width, height = (size, size) if isinstance(size, int) else size
+    if width < 16 or height < 16 or width % 16 or height % 16:
+        raise ValueError(
+            f'size is {width}x{height}, both must be multiples of 16: other '
+            'sizes are slower to read exactly')
+    return width, height
+
+
+def _pictures(source, fps):
+    """Return (pictures, fps or None, name) of any kind of source."""
+    if not isinstance(source, (str, os.PathLike)):
+        return source, None, '<pictures>'
+    path = Path(source)
+    if path.is_dir():
+        files = sorted((p for p in path.iterdir()
+                        if p.suffix.lower() in _IMAGES), key=_natural)
+        return _from_images(files), None, str(path)
+    if not path.exists():
+        raise FileNotFoundError(f'{path}: no such file or folder')
+    return _from_video(path, fps), _video_fps(path), str(path)
+
+
+def _natural(path):
+    """Sort key under which 'frame10' follows 'frame9'."""
+    return [int(part) if part.isdigit() else part
+            for part in re.split(r'(\d+)', path.name)]
+
+
+def _from_images(files):
+    for file in files:
+        yield from _decoded(file)
+
+
+def _video_fps(path):
+    try:
+        with av.open(str(path), metadata_errors='replace') as container:
+            return container.streams.video[0].average_rate
+    except (av.FFmpegError, UnicodeDecodeError, IndexError) as error:
+        raise NoVideoStream(
+            f'{path}: not a readable video ({error}); check that the file is '
+            'complete') from None
+
+
+def _from_video(path, fps):
+    """Yield pictures, resampled in time by nearest earlier picture."""
+    if fps is None:
+        yield from _decoded(path)
+        return
+    shown, start, last = 0, None, None
+    for picture, time in _decoded(path, with_time=True):
+        start = time if start is None else start
+        # Every output tick before this picture shows the one before it.
+        while last is not None and shown / fps < time - start - 1e-6:
+            yield last
+            shown += 1
+        last = picture
+    if last is not None:
+        yield last
+
+
+def _decoded(path, with_time=False):
+    """Yield the upright pictures of a video or an image file."""
+    try:
+        with av.open(str(path), metadata_errors='replace') as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            rate = float(stream.average_rate or 25)
+            for number, frame in enumerate(container.decode(stream)):
+                time = frame.time if frame.time is not None else number / rate
+                picture = frame
+                if frame.rotation % 360:
+                    picture = np.rot90(
+                        frame.to_ndarray(format='rgb24'),
+                        frame.rotation // 90 % 4)
+                yield (picture, time) if with_time else picture
+    except (av.FFmpegError, UnicodeDecodeError, IndexError) as error:
+        raise NoVideoStream(
+            f'{path}: not a readable video or image ({error}); check that the '
+            'file is complete') from None
+
