@@ -56,7 +56,7 @@ PULLS = {
     'AU45': [],
 }
 # AU26 and AU27 drop the jaw as a whole: face units of the chin.
-JAW_DROP = {'AU26': 0.085, 'AU27': 0.175}
+JAW_DROP = {'AU26': 0.105, 'AU27': 0.20}
 
 NAMES = tuple(PULLS)
 SIDES = ('left', 'right')
@@ -64,7 +64,7 @@ SIDES = ('left', 'right')
 CHANNELS = tuple((name, side) for name in NAMES for side in SIDES)
 
 # Change of the upper lid (share of its resting height) and of the lower lid.
-UPPER_LID = {'AU5': 0.62, 'AU6': -0.14, 'AU7': -0.28, 'AU9': -0.14,
+UPPER_LID = {'AU5': 0.75, 'AU6': -0.14, 'AU7': -0.28, 'AU9': -0.14,
              'AU45': -1.45}
 LOWER_LID = {'AU6': -0.62, 'AU7': -0.72, 'AU9': -0.35, 'AU12': -0.10,
              'AU45': -0.10}

@@ -7,6 +7,12 @@ from .distractors import wander
 from .texture import fractal_noise
 
 
+def _muted(rng):
+    """A colour as walls and furniture have it."""
+    grey = rng.uniform(40, 215)
+    return np.clip(grey + rng.uniform(0.2, 1) * rng.normal(0, 22, 3), 20, 235)
+
+
 class Background:
     """Background of one clip.
 
@@ -15,23 +21,25 @@ class Background:
         size (int): Height and width of the pictures.
         frames (int): Number of pictures.
         fps (float): Pictures per second.
+        tint (numpy.ndarray): (3,) colour of the light.
     """
 
-    def __init__(self, rng, size, frames, fps):
+    def __init__(self, rng, size, frames, fps, tint):
         full = size + 2 * (size // 8)
         image = np.empty((full, full, 3), np.float32)
-        image[:] = rng.uniform(50, 205, 3)
+        image[:] = _muted(rng)
         for _ in range(rng.integers(0, 9)):
             corner = rng.uniform(-0.2, 0.9, 2) * full
             extent = rng.uniform(0.08, 0.7, 2) * full
             low, high = corner.astype(int), (corner + extent).astype(int)
             cv2.rectangle(image, tuple(int(v) for v in low),
                           tuple(int(v) for v in high),
-                          tuple(rng.uniform(30, 225, 3)), -1)
+                          tuple(_muted(rng)), -1)
         image = cv2.GaussianBlur(image, (0, 0),
                                  rng.uniform(0.004, 0.04) * size)
         grain = fractal_noise(rng, full, int(rng.integers(3, 24)), 3)
-        image *= (1 + rng.uniform(0.02, 0.12) * grain)[..., None]
+        image *= (1 + rng.uniform(0.02, 0.12) * grain)[..., None] * tint.astype(
+            np.float32)
         self.image = np.clip(image, 0, 255).astype(np.uint8)
         # Two of five clips are filmed with a moving hand or before a crowd.
         self.moves = rng.uniform() < 0.4

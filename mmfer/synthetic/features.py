@@ -86,7 +86,7 @@ class Features:
         self.thickness = 0.5 * both_sides(LIP_THICKNESS)
         self.parting = 0.5 * both_sides(LIP_PARTING)
         skin = np.asarray(looks.skin)
-        self.colours = {
+        colours = {
             'sclera': np.array([226., 220, 214]) * (0.72 + 0.28 * skin[0]
                                                     / 255),
             'iris': np.asarray(looks.iris), 'pupil': np.array([14., 12, 12]),
@@ -97,7 +97,14 @@ class Features:
             'tongue': np.array([150., 70, 72]),
             'teeth': np.array([222., 214, 200]),
             'seam': 0.42 * np.asarray(looks.lips)}
-        self.lip_tint = np.asarray(looks.lips) / skin
+        colours['shadow'] = 0.62 * colours['sclera']
+        colours['ring'] = 0.5 * colours['iris']
+        colours['back teeth'] = 0.86 * colours['teeth']
+        colours['depth'] = 0.6 * colours['inside']
+        self.colours = {name: tuple(float(v) for v in colour) + (255.0,)
+                        for name, colour in colours.items()}
+        self.lip_tint = 1 - (np.asarray(looks.lips) / skin).astype(
+            np.float32)
 
     def contours(self, activations, gaze):
         """Contours of eyes and mouth.
@@ -171,120 +178,106 @@ class Features:
 
         Args:
             image (numpy.ndarray): (H, W, 4) uint8 RGBA, changed in place.
-            eyes (list[dict]): As in `Contours`, one picture, in pixels.
-            mouth (dict): Likewise, teeth as (2, 2) corners of a strip.
+            eyes (list[dict]): As in `Contours`, one picture, in sixteenths
+                of a pixel, int32, zero at the centre of the first pixel.
+            mouth (dict): Likewise, teeth as (4, 2) corners of a strip.
             unit (float): Pixels per face unit.
         """
         for eye in eyes:
             self._draw_eye(image, eye, unit)
         self._draw_mouth(image, mouth, unit)
 
-    def _colour(self, name):
-        return tuple(float(v) for v in self.colours[name]) + (255.0,)
-
     def _draw_eye(self, image, eye, unit):
+        colours = self.colours
         opening = np.concatenate([eye['upper'], eye['lower'][::-1]])
         window = _window(image, np.concatenate([opening, eye['crease']]), 4)
         if window is None:
             return
         part, origin = window
+        upper, lower = eye['upper'] - origin, eye['lower'] - origin
         thick = max(1, round(0.022 * unit))
-        _line(part, eye['crease'][2:-2] - origin, self._colour('crease'),
+        _line(part, eye['crease'][2:-2] - origin, colours['crease'],
               max(1, thick - 1))
-        if (eye['lower'][8, 1] - eye['upper'][8, 1]) > 0.8:
+        if lower[8, 1] - upper[8, 1] > 13:
             inside = np.empty_like(part)
-            inside[:] = self._colour('sclera')
-            centre = _fixed(eye['iris'] - origin)
+            inside[:] = colours['sclera']
+            x, y = (int(v) for v in eye['iris'] - origin)
             radius = round(0.066 * unit * 16)
-            dark = tuple(0.5 * v for v in self._colour('iris')[:3]) + (255.,)
-            cv2.circle(inside, centre, radius, dark, -1, cv2.LINE_AA, 4)
-            cv2.circle(inside, centre, round(0.78 * radius),
-                       self._colour('iris'), -1, cv2.LINE_AA, 4)
-            cv2.circle(inside, centre, round(0.42 * radius),
-                       self._colour('pupil'), -1, cv2.LINE_AA, 4)
-            glint = (centre[0] - round(0.35 * radius),
-                     centre[1] - round(0.40 * radius))
+            for name, share in (('ring', 1.0), ('iris', 0.78),
+                                ('pupil', 0.42)):
+                cv2.circle(inside, (x, y), round(share * radius),
+                           colours[name], -1, cv2.LINE_AA, 4)
+            glint = (x - round(0.35 * radius), y - round(0.40 * radius))
             cv2.circle(inside, glint, round(0.22 * radius),
                        (246, 246, 246, 255), -1, cv2.LINE_AA, 4)
-            shadow = tuple(0.62 * v for v in self._colour('sclera')[:3])
-            _line(inside, eye['upper'] - origin, shadow + (255.0,), thick + 1)
+            _line(inside, upper, colours['shadow'], thick + 1)
             _blend(part, inside, _mask(part, opening - origin))
-            _line(part, eye['lower'] - origin, self._colour('lower'), 1)
-        _line(part, eye['upper'] - origin, self._colour('lash'), thick)
+            _line(part, lower, colours['lower'], 1)
+        _line(part, upper, colours['lash'], thick)
 
     def _draw_mouth(self, image, mouth, unit):
+        colours = self.colours
         ring = np.concatenate([mouth['upper_outer'],
                                mouth['lower_outer'][::-1]])
         window = _window(image, ring, 5)
         if window is None:
             return
         part, origin = window
-        upper, lower = mouth['upper_inner'], mouth['lower_inner']
-        lips = _mask(part, np.concatenate(
-            [mouth['upper_outer'], upper[::-1]]) - origin, 255)
-        lips = np.maximum(lips, _mask(part, np.concatenate(
-            [lower, mouth['lower_outer'][::-1]]) - origin, 205))
-        lips = cv2.blur(lips, (3, 3)).astype(np.float32) / 255
-        tint = 1 - lips[..., None] * (1 - self.lip_tint).astype(np.float32)
+        upper = mouth['upper_inner'] - origin
+        lower = mouth['lower_inner'] - origin
+        outer_up = mouth['upper_outer'] - origin
+        outer_down = mouth['lower_outer'] - origin
+        lips = _mask(part, np.concatenate([outer_up, upper[::-1]]))
+        cv2.fillPoly(lips, [np.concatenate([lower, outer_down[::-1]])], 205,
+                     cv2.LINE_AA, 4)
+        lips = cv2.blur(lips, (3, 3))[..., None] * np.float32(1 / 255)
         # Light from above falls on the lower lip.
         shine = np.zeros(part.shape[:2], np.uint8)
-        middle = 0.5 * (lower + mouth['lower_outer'])[4:13]
-        _line(shine, middle - origin, 255, max(1, round(0.02 * unit)))
-        shine = cv2.blur(shine, (5, 5)).astype(np.float32)
-        part[..., :3] = np.clip(part[..., :3] * tint
-                                + 0.10 * shine[..., None], 0, 255)
-        if (lower[:, 1] - upper[:, 1]).max() > 0.8:
+        _line(shine, (lower + outer_down)[4:13] // 2, 255,
+              max(1, round(0.02 * unit)))
+        shine = cv2.blur(shine, (5, 5))[..., None] * np.float32(0.10)
+        part[..., :3] = np.minimum(
+            part[..., :3] * (1 - lips * self.lip_tint) + shine, 255)
+        if (lower[:, 1] - upper[:, 1]).max() > 13:
             inside = np.empty_like(part)
-            inside[:] = self._colour('inside')
-            depth = lower[8, 1] - upper[8, 1]
-            centre = _fixed(lower[8] - origin)
-            cv2.ellipse(inside, tuple(int(v / 16) for v in centre),
+            inside[:] = colours['inside']
+            x, y = (int(v) for v in lower[8])
+            depth = (lower[8, 1] - upper[8, 1]) / 16
+            cv2.ellipse(inside, (x // 16, y // 16),
                         (round(0.15 * unit), max(1, round(0.40 * depth))),
-                        0, 0, 360, self._colour('tongue'), -1, cv2.LINE_AA)
-            for name, shade in (('lower_teeth', 0.86), ('upper_teeth', 1.0)):
-                colour = tuple(shade * v for v in self._colour('teeth')[:3])
-                cv2.fillPoly(inside, [_fixed_all(mouth[name] - origin)],
-                             colour + (255.0,), cv2.LINE_AA, 4)
-            hole = np.concatenate([upper, lower[::-1]]) - origin
-            _line(inside, upper - origin,
-                  tuple(0.6 * v for v in self._colour('inside')[:3])
-                  + (255.0,), 2)
-            _blend(part, inside, _mask(part, hole))
-            _line(part, np.concatenate([upper[:2], upper[:1]]) - origin,
-                  self._colour('seam'), 1)
-            _line(part, upper[-2:] - origin, self._colour('seam'), 1)
+                        0, 0, 360, colours['tongue'], -1, cv2.LINE_AA)
+            for name, colour in (('lower_teeth', 'back teeth'),
+                                 ('upper_teeth', 'teeth')):
+                cv2.fillPoly(inside, [mouth[name] - origin],
+                             colours[colour], cv2.LINE_AA, 4)
+            _line(inside, upper, colours['depth'], 2)
+            _blend(part, inside,
+                   _mask(part, np.concatenate([upper, lower[::-1]])))
+            for end in (upper[:2], upper[-2:]):
+                _line(part, end, colours['seam'], 1)
         else:
-            _line(part, 0.5 * (upper + lower) - origin,
-                  self._colour('seam'), max(1, round(0.016 * unit)))
+            _line(part, (upper + lower) // 2, colours['seam'],
+                  max(1, round(0.016 * unit)))
 
 
 def _window(image, points, margin):
     """View of the image around points and its origin; None if outside."""
-    low = np.floor(points.min(0)).astype(int) - margin
-    high = np.ceil(points.max(0)).astype(int) + margin + 1
-    low = np.maximum(low, 0)
+    low = np.maximum((points.min(0) >> 4) - margin, 0)
+    high = (points.max(0) >> 4) + margin + 2
     high = np.minimum(high, (image.shape[1], image.shape[0]))
     if (high - low < 2).any():
         return None
-    return image[low[1]:high[1], low[0]:high[0]], low
-
-
-def _fixed_all(points):
-    return np.round((points - 0.5) * 16).astype(np.int32)
-
-
-def _fixed(point):
-    return tuple(int(v) for v in np.round((point - 0.5) * 16))
+    return (image[low[1]:high[1], low[0]:high[0]],
+            (16 * low).astype(np.int32))
 
 
 def _line(image, points, colour, width):
-    cv2.polylines(image, [_fixed_all(points)], False, colour, width,
-                  cv2.LINE_AA, 4)
+    cv2.polylines(image, [points], False, colour, width, cv2.LINE_AA, 4)
 
 
-def _mask(image, points, value=255):
+def _mask(image, points):
     mask = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [_fixed_all(points)], value, cv2.LINE_AA, 4)
+    cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, 4)
     return mask
 
 

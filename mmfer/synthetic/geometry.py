@@ -13,9 +13,9 @@ import numpy as np
 # The square of face units that textures and displacement fields cover.
 LEFT, TOP, EXTENT = -1.55, -1.45, 3.1
 # Half of the picture's width in face units when the framing scale is one.
-HALF_VIEW = 1.32
+HALF_VIEW = 1.18
 # Face coordinate at the centre of the picture.
-VIEW_CENTRE = (0.0, 0.04)
+VIEW_CENTRE = (0.0, 0.02)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def sample_anatomy(rng):
         top_y=around(-1.03, 0.05), hairline_y=around(-0.66, 0.09),
         eye_x=around(0.325, 0.035), eye_y=around(-0.08, 0.04),
         eye_half_width=around(0.148, 0.022),
-        eye_height=around(0.078, 0.018), eye_tilt=around(0.008, 0.025),
+        eye_height=around(0.090, 0.020), eye_tilt=around(0.008, 0.025),
         brow_gap=around(0.215, 0.035), brow_half_length=around(0.20, 0.03),
         brow_arch=around(0.035, 0.03), brow_thickness=around(0.042, 0.017),
         nose_y=around(0.28, 0.06), nose_half_width=around(0.13, 0.035),
@@ -148,7 +148,7 @@ def face_outline(anatomy):
         numpy.ndarray: (N, 2) closed contour in face units.
     """
     a = anatomy
-    half = [(0.0, a.top_y - 0.03), (0.62 * a.half_width, a.top_y - 0.02),
+    half = [(0.0, a.top_y - 0.12), (0.55 * a.half_width, a.top_y - 0.08),
             (0.98 * a.half_width, -0.66), (1.04 * a.half_width, -0.15),
             (1.0 * a.half_width, 0.25),
             (a.jaw * a.half_width + 0.03, 0.45 * a.chin_y + 0.20),

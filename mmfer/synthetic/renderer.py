@@ -114,7 +114,7 @@ class FaceRenderer:
         contours = self.features.contours(script.activations, script.gaze)
         eyes, mouth = self._place(contours, pose)
         rng = np.random.default_rng(script.seed)
-        behind = Background(rng, self.size, frames, script.fps)
+        behind = Background(rng, self.size, frames, script.fps, script.tint)
         noise = rng.standard_normal(
             (self.size + 61, self.size + 67, 3), dtype=np.float32)
         shifts = rng.integers(0, (61, 67), (frames, 2))
@@ -123,11 +123,10 @@ class FaceRenderer:
         folds = (folds @ self.folds.reshape(len(self.folds), -1)).reshape(
             frames, MAP_SIZE, MAP_SIZE)
         axis = np.linspace(-1, 1, self.size, dtype=np.float32)
-        tint = script.tint.astype(np.float32)
         out = np.empty((frames, self.size, self.size, 3), np.uint8)
         scale = (len(texture) / EXTENT, MAP_SIZE / EXTENT)
         for i in range(frames):
-            fine = self._fine_map(maps[i], _SUPER) * scale[0] - 0.5
+            fine = self._fine_map(maps[i] * scale[0] - 0.5, _SUPER)
             picture = cv2.remap(texture, fine, None, cv2.INTER_LINEAR,
                                 borderMode=cv2.BORDER_REPLICATE)
             self.features.draw(
@@ -135,22 +134,25 @@ class FaceRenderer:
                 {k: v[i] for k, v in mouth.items()}, self.unit)
             picture = cv2.resize(picture, (self.size, self.size),
                                  interpolation=cv2.INTER_AREA)
-            coarse = self._fine_map(maps[i], 1) * scale[1] - 0.5
+            coarse = self._fine_map(maps[i] * scale[1] - 0.5, 1)
             shade = cv2.remap(folds[i], coarse, None, cv2.INTER_LINEAR)
             gain, right, down = script.light[i]
             lamp = gain + right * axis + (down * axis)[:, None]
-            front = picture[..., :3] * ((1 + shade) * lamp)[..., None]
-            cover = picture[..., 3:].astype(np.float32) * np.float32(1 / 255)
-            front += behind.frame(i) * ((1 - cover) * lamp[..., None])
-            front *= tint
+            # OpenCV's arithmetic is several times as fast as broadcasting.
+            free = cv2.cvtColor(255 - picture[..., 3], cv2.COLOR_GRAY2RGB)
+            picture = cv2.add(
+                cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB),
+                cv2.multiply(behind.frame(i), free, scale=1 / 255))
+            lamp = cv2.cvtColor((1 + shade) * lamp, cv2.COLOR_GRAY2RGB)
+            picture = cv2.multiply(picture, lamp, dtype=cv2.CV_32F)
             y, x = shifts[i]
-            front += noise[y:y + self.size, x:x + self.size]
-            out[i] = np.clip(front + 0.5, 0, 255)
+            cv2.add(picture, noise[y:y + self.size, x:x + self.size],
+                    out[i], dtype=cv2.CV_8U)
         return out
 
     def _lit_texture(self, script):
         facing = np.clip(self.normal @ script.lamp, 0, None)
-        shade = (0.50 + 0.58 * facing).astype(np.float32)[..., None]
+        shade = (0.50 + 0.58 * facing)[..., None] * script.tint
         lit = self.head.copy()
         lit[..., :3] = np.minimum(self.head[..., :3] * shade,
                                   self.head[..., 3:])
@@ -199,10 +201,11 @@ class FaceRenderer:
         return fine[cell:side - cell, cell:side - cell]
 
     def _place(self, contours, pose):
-        """Contours in supersampled pixels after the motion of the head."""
+        """Contours after the motion of the head, as `Features.draw` likes."""
         def place(points):
-            # The relief is taken where the point rests on average.
-            depth = relief(self.anatomy, points[..., 0], points[..., 1])
+            # The relief where a point is on average.
+            centre = points.mean(0)
+            depth = relief(self.anatomy, centre[..., 0], centre[..., 1])
             depth = depth - _TURN_DEPTH
             shape = (-1,) + (1,) * (points.ndim - 2)
             p = [weight.reshape(shape) for weight in pose.T]
@@ -211,11 +214,13 @@ class FaceRenderer:
                 [points[..., 0] + p[0] * x + p[1] * y + p[2] + p[3] * depth,
                  points[..., 1] + p[4] * x + p[5] * y + p[6] + p[7] * depth],
                 -1)
-            return (moved - VIEW_CENTRE) * self.unit + self.size * _SUPER / 2
+            pixels = (moved - VIEW_CENTRE) * self.unit + (
+                self.size * _SUPER / 2 - 0.5)
+            return np.round(16 * pixels).astype(np.int32)
 
         a = self.anatomy
         mouth = dict(contours.mouth)
-        half = 0.82 * a.mouth_half_width
+        half = 1.2 * a.mouth_half_width
         for name, height in (('upper_teeth', -0.10), ('lower_teeth', 0.09)):
             edge = mouth[name]
             strip = np.empty((len(edge), 4, 2))

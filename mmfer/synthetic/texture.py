@@ -46,8 +46,9 @@ def sample_looks(rng):
     # Along a line from light to dark skin, with some redness.
     skin = ((1 - tone)**1.2 * np.array([236., 196, 172])
             + (1 - (1 - tone)**1.2) * np.array([104., 68, 50]))
-    skin = skin + rng.normal(0, 5) * np.array([1.0, 0.2, -0.6])
-    lips = skin * (np.array([0.86, 0.60, 0.60])
+    skin = skin + np.clip(rng.normal(0, 5), -8, 8) * np.array(
+        [1.0, 0.2, -0.6])
+    lips = skin * (np.array([0.86, 0.54, 0.55])
                    + rng.uniform(-0.05, 0.05, 3))
     hairs = np.array([[28, 24, 24], [58, 40, 30], [96, 64, 42],
                       [164, 126, 78], [120, 56, 30], [150, 148, 146]])
@@ -60,7 +61,8 @@ def sample_looks(rng):
         skin=tuple(skin), lips=tuple(lips),
         hair=tuple(hair * rng.uniform(0.85, 1.15)),
         iris=tuple(irises[rng.choice(4, p=[.45, .25, .18, .12])]),
-        clothes=tuple(rng.uniform(30, 210, 3)), hair_style=style,
+        clothes=tuple(np.clip(
+            rng.uniform(30, 200) + rng.normal(0, 30, 3), 15, 225)), hair_style=style,
         beard=0.0 if style == 'long' or beard < 0.6 else beard,
         freckles=float(max(0.0, rng.uniform(-1.2, 1.0))),
         wrinkles=float(rng.uniform(0.35, 1.0)),
@@ -303,7 +305,7 @@ def _paint_skin(brush, rng, a, looks, skin, x, y, z):
 
 
 def _paint_beard(surface, brush, rng, a, looks, x, y):
-    jaw = smooth_step((y - 0.42 * a.chin_y - 0.35 * np.abs(x) * 0) / 0.22)
+    jaw = smooth_step((y - 0.46 * a.chin_y) / 0.22)
     sides = smooth_step((np.abs(x) - 0.55 * a.half_width) / 0.15) * \
         smooth_step((y - 0.05) / 0.3)
     cover = np.maximum(jaw, sides)
@@ -312,10 +314,11 @@ def _paint_beard(surface, brush, rng, a, looks, x, y):
     cover = cover * smooth_step(mouth - 0.6)
     cover = cover * smooth_step((y - a.nose_y - 0.09) / 0.06 + 8 * sides)
     hairs = rng.standard_normal(x.shape, dtype=np.float32)
-    hairs = cv2.GaussianBlur(hairs, (0, 0), 0.8)
-    density = 0.35 + 1.5 * (looks.beard - 0.6)
+    hairs = cv2.GaussianBlur(hairs, (0, 0), 0.011 * brush.scale)
+    hairs /= hairs.std()
+    density = 0.25 + 1.4 * (looks.beard - 0.6)
     blend(surface, np.asarray(looks.hair, np.float32) * 0.9,
-          np.clip(cover * density * (1 + 1.0 * hairs), 0, 0.92))
+          np.clip(cover * density * (1 + 0.45 * hairs), 0, 0.92))
 
 
 def _paint_brows(image, brush, rng, a, looks):
