@@ -11,16 +11,11 @@ class Bitstream:
     Attributes:
         codec (str): FFmpeg's decoder name.
         has_motion (bool): FFmpeg exports motion vectors for this codec.
-        always_prime (bool): FFmpeg's own reference for a packet without its
-            predecessor is not grey: an own flat picture must be sent first.
-        block_based_border (bool): The grey reference covers the visible size
-            only, hence sizes off the 16-pixel grid need an own one, too.
+        in_loop_filter (bool): The codec smooths block edges in the loop.
     """
 
     codec = ''
     has_motion = True
-    always_prime = False
-    block_based_border = False
     in_loop_filter = False
 
     def __init__(self, extradata=b''):
@@ -43,6 +38,18 @@ class Bitstream:
 
         Returns:
             str | None: The reason to refuse the picture, or None.
+        """
+        return None
+
+    def grey_picture(self, width, height):
+        """Say which grey picture must be sent before a packet.
+
+        FFmpeg supplies a reference of its own where one is missing. In some
+        decoders it is not grey, or not up to the edge of the coded blocks.
+
+        Returns:
+            dict | None: Arguments of `grey_key_picture`, None if FFmpeg's own
+            reference will do.
         """
         return None
 

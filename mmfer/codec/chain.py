@@ -8,8 +8,6 @@ first picture; later ones differ by the rounding of each step, by clipping, by
 intra blocks and, in H.264 and HEVC, by the loop filter, which is off. The
 chain is a deterministic feature of the stream, not an approximate picture.
 """
-from dataclasses import replace
-
 import av
 import numpy as np
 
@@ -136,9 +134,9 @@ class ChainWalker:
             if frame.pts in wanted:
                 residual = read_residual(frame, self.bitstream, data, kind,
                                          self.name, self._intra, vectors)
-                found[frame.pts] = replace(
-                    residual, motion=None) if vectors is None else replace(
-                        residual, motion=chain.motion, inter=chain.inter)
+                found[frame.pts] = residual.replaced(
+                    motion=None) if vectors is None else residual.replaced(
+                        motion=chain.motion, inter=chain.inter)
 
     def _finish(self, chain, found, wanted):
         if chain is not None:

@@ -134,12 +134,9 @@ class ResidualDecoder:
 
 def prime_for(bitstream, width, height, name):
     """Return the grey picture that must precede every packet, or None."""
-    aligned = width % 16 == 0 and height % 16 == 0
-    if not bitstream.always_prime and (aligned
-                                       or not bitstream.block_based_border):
-        return None
+    picture = bitstream.grey_picture(width, height)
     try:
-        return grey_key_picture(bitstream.codec, width, height)
+        return picture and grey_key_picture(**picture)
     except UnsupportedStream as error:
         raise UnsupportedStream(f'{name}: {error}') from None
 
@@ -181,7 +178,7 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
     if vectors is not None:
         inter = vectors.covered()
         if kind != 'B':
-            motion = vectors.grid()
+            motion = vectors.grid  # made when asked for
     clear = inter if intra == 'zero' and inter is not None and not inter.all(
     ) else None
     signed = [

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A flat grey key picture for decoders whose own reference is not grey."""
+from fractions import Fraction
 from functools import lru_cache
 
 import av
@@ -23,12 +24,16 @@ def padded_packet(data):
 
 
 @lru_cache(maxsize=64)
-def grey_key_picture(codec, width, height):
+def grey_key_picture(codec, width, height, interlaced=False,
+                     pixel_format='yuv420p'):
     """Encode a picture of nothing but 128.
 
     Args:
         codec (str): 'mpeg4', 'mpeg1video', 'mpeg2video', 'h263' or 'flv'.
         width, height (int): Picture size.
+        interlaced (bool): Say so in the sequence header: a decoder that sees
+            the header change drops its reference. Defaults to False.
+        pixel_format (str): Defaults to 'yuv420p'.
 
     Returns:
         bytes: One key packet, with its global headers in front.
@@ -42,10 +47,12 @@ def grey_key_picture(codec, width, height):
     try:
         encoder = av.CodecContext.create(name, 'w')
         encoder.width, encoder.height = width, height
-        encoder.pix_fmt = 'yuv420p'
-        encoder.framerate, encoder.time_base = 25, '1/25'
+        encoder.pix_fmt = pixel_format
+        encoder.framerate, encoder.time_base = 25, Fraction(1, 25)
+        if interlaced:
+            encoder.options = {'flags': '+ildct+ilme'}
         encoder.thread_count = 1
-        frame = av.VideoFrame(width, height, 'yuv420p')
+        frame = av.VideoFrame(width, height, pixel_format)
         for plane in frame.planes:
             plane.update(bytes([128]) * plane.buffer_size)
         frame.pts = 0

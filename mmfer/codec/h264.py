@@ -78,6 +78,7 @@ class H264Bitstream(Bitstream):
             units = self.format.split(self.extradata)
         self._global_units = {u for u in units if u[0] & 31 in (_SPS, _PPS)}
         self._learn(units)
+        self._last = None, None
 
     def picture_type(self, data):
         for unit in self.format.split(data):
@@ -107,12 +108,14 @@ class H264Bitstream(Bitstream):
             SliceHeader | None: None when the packet holds no slice, or its
             parameter sets are unknown.
         """
-        units = self.format.split(data)
-        self._learn(units)
-        for unit in units:
-            if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE):
-                return self._parse_slice(unit)
-        return None
+        if self._last[0] is not data:  # one packet is asked several things
+            units = self.format.split(data)
+            self._learn(units)
+            first = next((unit for unit in units
+                          if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE)),
+                         None)
+            self._last = data, first and self._parse_slice(first)
+        return self._last[1]
 
     def for_grey_start(self, data):
         # FFmpeg supplies a grey reference where frame_num jumps; after a flush

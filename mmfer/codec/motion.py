@@ -15,47 +15,60 @@ class VectorList:
             False.
     """
 
-    __slots__ = ('_x', '_y', '_wide', '_tall', '_motion', '_shape', '_cells')
+    __slots__ = ('_records', '_shape', '_cells')
 
     def __init__(self, records, height, width, both=False):
-        if not both:
+        if not both and len(records) and (records['source'] >= 0).any():
             records = records[records['source'] < 0]  # from earlier pictures
-        block_width = records['w'].astype(np.int32)
-        block_height = records['h'].astype(np.int32)
-        # FFmpeg gives the centre of the block.
-        self._x = (records['dst_x'] - (block_width >> 1)) >> 3
-        self._y = (records['dst_y'] - (block_height >> 1)) >> 3
-        self._wide, self._tall = block_width > CELL, block_height > CELL
-        scale = np.maximum(records['motion_scale'], 1).astype(np.float32)
-        self._motion = np.stack(
-            [records['motion_x'] / scale, records['motion_y'] / scale],
-            axis=-1).astype(np.float32)
+        else:
+            records = records.copy()  # the decoder's memory is not ours
+        self._records = records
         self._shape = -(-height // CELL), -(-width // CELL)
         self._cells = None
 
     def __len__(self):
-        return len(self._x)
+        return len(self._records)
 
     def _indices(self):
         """Return (cell, vector) index pairs, each block over all its cells."""
         if self._cells is None:
             rows, columns = self._shape
-            number = np.arange(len(self._x))
-            x = np.concatenate([self._x, self._x[self._wide] + 1])
-            y = np.concatenate([self._y, self._y[self._wide]])
-            number = np.concatenate([number, number[self._wide]])
-            tall = self._tall[number]
+            width, height = self._records['w'], self._records['h']
+            # FFmpeg gives the centre of the block.
+            x = (self._records['dst_x'] - (width >> 1)) >> 3
+            y = (self._records['dst_y'] - (height >> 1)) >> 3
+            number = np.arange(len(x))
+            wide = np.flatnonzero(width > CELL)
+            x = np.concatenate([x, x[wide] + 1])
+            y = np.concatenate([y, y[wide]])
+            number = np.concatenate([number, number[wide]])
+            tall = np.flatnonzero(height[number] > CELL)
             x = np.concatenate([x, x[tall]])
             y = np.concatenate([y, y[tall] + 1])
             number = np.concatenate([number, number[tall]])
             inside = (x >= 0) & (y >= 0) & (x < columns) & (y < rows)
             if not inside.all():
                 x, y, number = x[inside], y[inside], number[inside]
-            self._cells = y * columns + x, number
+            self._cells = y.astype(np.intp) * columns + x, number
         return self._cells
+
+    def covers_all(self):
+        """Tell, at little cost, that no block lacks a vector.
+
+        Returns:
+            bool: False also where that would take a closer look.
+        """
+        rows, columns = self._shape
+        area = int(self._records['w'].astype(np.int32)
+                   @ self._records['h'].astype(np.int32))
+        # Blocks of one direction do not overlap; whole 16x16 blocks are coded.
+        return (rows % 2 == 0 and columns % 2 == 0
+                and area == rows * columns * CELL * CELL)
 
     def covered(self):
         """Return the cells that some vector covers, bool (H/8, W/8)."""
+        if self.covers_all():
+            return np.ones(self._shape, bool)
         mask = np.zeros(self._shape, bool)
         mask.reshape(-1)[self._indices()[0]] = True
         return mask
@@ -68,8 +81,13 @@ class VectorList:
             its reference; 0 where no vector covers the cell.
         """
         cells, number = self._indices()
+        scale = np.maximum(self._records['motion_scale'], np.float32(1))
+        motion = np.stack([
+            self._records['motion_x'] / scale,
+            self._records['motion_y'] / scale
+        ], -1).astype(np.float32)
         grid = np.zeros(self._shape + (2, ), np.float32)
-        grid.reshape(-1, 2)[cells] = self._motion[number]
+        grid.reshape(-1, 2)[cells] = motion[number]
         return grid
 
 

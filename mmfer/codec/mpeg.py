@@ -12,11 +12,17 @@ _SEQUENCE = b'\x00\x00\x01\xb3'
 _EXTENSION = b'\x00\x00\x01\xb5'
 
 
+def _unless_aligned(codec, width, height, rows):
+    """Name a grey picture where blocks reach over the visible edge."""
+    if width % 16 == 0 and height % rows == 0:
+        return None
+    return dict(codec=codec, width=width, height=height)
+
+
 class Mpeg4Bitstream(Bitstream):
     """MPEG-4 Part 2 (ISO/IEC 14496-2, 6.2)."""
 
     codec = 'mpeg4'
-    block_based_border = True
 
     def __init__(self, extradata=b''):
         super().__init__(extradata)
@@ -34,6 +40,9 @@ class Mpeg4Bitstream(Bitstream):
                 data[start + 4:start + 16]):
             return 'N'
         return kind
+
+    def grey_picture(self, width, height):
+        return _unless_aligned('mpeg4', width, height, 16)
 
     def _is_coded(self, header):
         reader = BitReader(header)
@@ -104,8 +113,6 @@ def _time_increment_bits(volume):
 class Mpeg12Bitstream(Bitstream):
     """MPEG-1 (ISO/IEC 11172-2) and MPEG-2 video (ISO/IEC 13818-2)."""
 
-    block_based_border = True
-
     def picture_type(self, data):
         start = data.find(_PICTURE)
         if start < 0 or start + 5 >= len(data):
@@ -134,18 +141,43 @@ class Mpeg12Bitstream(Bitstream):
 
 
 class Mpeg1Bitstream(Mpeg12Bitstream):
+    """MPEG-1 video."""
+
     codec = 'mpeg1video'
+
+    def grey_picture(self, width, height):
+        return _unless_aligned(self.codec, width, height, 16)
 
 
 class Mpeg2Bitstream(Mpeg12Bitstream):
+    """MPEG-2 video."""
+
     codec = 'mpeg2video'
+
+    def grey_picture(self, width, height):
+        # Sequence extension: identifier 1, profile, progressive, chroma.
+        interlaced, pixel_format = False, 'yuv420p'
+        start = self.extradata.find(_EXTENSION)
+        if start >= 0 and self.extradata[start + 4:start + 5] and (
+                self.extradata[start + 4] >> 4 == 1):
+            facts = self.extradata[start + 5]
+            interlaced = not facts >> 3 & 1
+            pixel_format = ('yuv420p', 'yuv420p', 'yuv422p',
+                            'yuv444p')[facts >> 1 & 3]
+        # Each field of an interlaced sequence has whole macroblocks.
+        picture = _unless_aligned(self.codec, width, height,
+                                  32 if interlaced else 16)
+        return picture and dict(
+            picture, interlaced=interlaced, pixel_format=pixel_format)
 
 
 class H263Bitstream(Bitstream):
     """ITU-T H.263, baseline and version 2 (5.1)."""
 
     codec = 'h263'
-    always_prime = True
+
+    def grey_picture(self, width, height):
+        return dict(codec=self.codec, width=width, height=height)
 
     def picture_type(self, data):
         reader = BitReader(data[:16])
@@ -181,7 +213,9 @@ class FlvBitstream(Bitstream):
     """Sorenson's H.263 of Flash video (SWF file format, video tags)."""
 
     codec = 'flv'
-    always_prime = True
+
+    def grey_picture(self, width, height):
+        return dict(codec=self.codec, width=width, height=height)
 
     def picture_type(self, data):
         reader = BitReader(data[:16])

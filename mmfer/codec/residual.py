@@ -1,7 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The residual of one picture: what the encoder had to add to its guess."""
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from .motion import dense
@@ -37,7 +35,6 @@ def bgr_matrix(colorspace, full_range, bit_depth=8):
     return (matrix / (1 << bit_depth - 8)).astype(np.float32)
 
 
-@dataclass
 class Residual:
     """The residual of one predicted picture, exact and signed.
 
@@ -51,30 +48,58 @@ class Residual:
         motion (np.ndarray | None): float32 (ceil(H/8), ceil(W/8), 2), pixels
             (x, y) from the current picture to its reference, 0 in intra
             blocks; None if the codec exports no vectors or they are not
-            reliable.
+            reliable. Built from the decoder's list on first use.
         inter (np.ndarray | None): bool (ceil(H/8), ceil(W/8)), predicted
             blocks; the residual is 0 elsewhere. None if unknown (HEVC).
         picture_type (str): 'P', 'S', 'B', 'I' or 'N'.
         index (int): Display index of the picture that was really read.
-        damaged (bool): The decoder concealed an error in this picture.
+        damaged (bool): The decoder concealed an error in this picture, or
+            found nothing in it that is predicted (H.264).
         weighted (bool): The picture has explicit weights, so that `y` is off
-            by a constant for each reference (see the documentation).
+            by a constant for each reference.
         bit_depth (int): Bits a sample.
         colorspace (int), full_range (bool): How the samples map to RGB.
     """
 
-    y: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
-    motion: np.ndarray = None
-    inter: np.ndarray = None
-    picture_type: str = 'P'
-    index: int = -1
-    damaged: bool = False
-    weighted: bool = False
-    bit_depth: int = 8
-    colorspace: int = 2
-    full_range: bool = False
+    def __init__(self, y, u, v, motion=None, inter=None, picture_type='P',
+                 index=-1, damaged=False, weighted=False, bit_depth=8,
+                 colorspace=2, full_range=False):
+        self.y, self.u, self.v = y, u, v
+        self._motion = motion  # an array, or a function that makes it
+        self.inter = inter
+        self.picture_type, self.index = picture_type, index
+        self.damaged, self.weighted = damaged, weighted
+        self.bit_depth = bit_depth
+        self.colorspace, self.full_range = colorspace, full_range
+
+    @property
+    def motion(self):
+        if callable(self._motion):
+            self._motion = self._motion()
+        return self._motion
+
+    def __repr__(self):
+        height, width = self.y.shape
+        return (f'{type(self).__name__}(picture {self.index}, '
+                f'{self.picture_type}, {width}x{height})')
+
+    def replaced(self, **changes):
+        """Return a residual that differs in the named attributes."""
+        facts = dict(
+            y=self.y, u=self.u, v=self.v, motion=self._motion,
+            inter=self.inter, picture_type=self.picture_type,
+            index=self.index, damaged=self.damaged, weighted=self.weighted,
+            bit_depth=self.bit_depth, colorspace=self.colorspace,
+            full_range=self.full_range)
+        return Residual(**{**facts, **changes})
+
+    def copy(self):
+        """Return a residual with arrays of its own."""
+        return self.replaced(**{
+            name: getattr(self, name).copy()
+            for name in ('y', 'u', 'v', 'motion', 'inter')
+            if getattr(self, name) is not None
+        })
 
     def to_yuv(self):
         """Return int16 (H, W, 3), chroma repeated to the size of luma."""
@@ -128,6 +153,6 @@ class Residual:
         if motion is not None:
             x, y = motion[..., 0], motion[..., 1]
             motion = np.stack({1: (y, -x), 2: (-x, -y), 3: (-y, x)}[turns], -1)
-        return replace(
-            self, y=turn(self.y), u=turn(self.u), v=turn(self.v),
-            motion=motion, inter=turn(self.inter))
+        return self.replaced(
+            y=turn(self.y), u=turn(self.u), v=turn(self.v), motion=motion,
+            inter=turn(self.inter))

@@ -1,7 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Residuals, motion and pictures of a compressed video by display index."""
-from dataclasses import replace
-
 import numpy as np
 
 from .accumulate import Accumulator
@@ -73,6 +71,7 @@ class CompressedVideo:
         self._decoder = ResidualDecoder(self._bitstream, self.index.width,
                                         self.index.height, self.name)
         self._types = list(self.index.types or '.' * len(self.index))
+        self._key_numbers = np.flatnonzero(self.index.key)
         self._key_packets = None
         self._headers = {}
 
@@ -286,9 +285,9 @@ class CompressedVideo:
         for count, i in enumerate(served):
             residual = found[int(order[i])]
             if i in served[:count]:  # a repeat gets arrays of its own
-                residual = _copied(residual)
+                residual = residual.copy()
             results.append(
-                replace(residual, index=i).rotated(self.rotation))
+                residual.replaced(index=i).rotated(self.rotation))
         return results
 
     def _nearest_in_chain(self, index, start, members):
@@ -376,7 +375,7 @@ class CompressedVideo:
         for i in served:
             residual = self._found(found, i)
             results.append(
-                _copied(replace(residual, index=i)).rotated(self.rotation))
+                residual.copy().replaced(index=i).rotated(self.rotation))
         return results
 
     # -- true pictures -----------------------------------------------------
@@ -462,9 +461,8 @@ class CompressedVideo:
     def _true_keys(self):
         """Return the packets that are key and hold an I picture, sorted."""
         if self._key_packets is None:
-            numbers = np.flatnonzero(self.index.key)
             self._key_packets = np.array([
-                n for n in numbers
+                n for n in self._key_numbers
                 if self._bitstream.picture_type(self._packet(int(n))) == 'I'
             ] or [0], np.int64)
         return self._key_packets
@@ -503,8 +501,8 @@ class CompressedVideo:
 
     def _headers_for(self, packet):
         """Return in-band headers, valid at a packet, that differ."""
-        at = int(np.searchsorted(self.index.key.nonzero()[0], packet, 'right'))
-        keys = self.index.key.nonzero()[0]
+        keys = self._key_numbers
+        at = int(np.searchsorted(keys, packet, 'right'))
         if not at:
             return b''
         key = int(keys[at - 1])
@@ -519,10 +517,3 @@ def _check_choice(name, value, allowed):
         raise ValueError(
             f'{name} is {value!r}, it must be one of {", ".join(allowed)}')
 
-
-def _copied(residual):
-    return replace(residual, **{
-        name: getattr(residual, name).copy()
-        for name in ('y', 'u', 'v', 'motion', 'inter')
-        if getattr(residual, name) is not None
-    })
