@@ -41,11 +41,15 @@ class Bitstream:
         """
         return None
 
-    def grey_picture(self, width, height):
+    def grey_picture(self, width, height, headers=b''):
         """Say which grey picture must be sent before a packet.
 
         FFmpeg supplies a reference of its own where one is missing. In some
         decoders it is not grey, or not up to the edge of the coded blocks.
+
+        Args:
+            width, height (int): Picture size.
+            headers (bytes): In-band headers in force. Defaults to b''.
 
         Returns:
             dict | None: Arguments of `grey_key_picture`, None if FFmpeg's own

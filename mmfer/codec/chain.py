@@ -40,7 +40,6 @@ class ChainWalker:
         self._size = width, height
         self._at_keyframe, self._intra = at_keyframe, intra
         self._motion = motion and bitstream.has_motion
-        self._prime = prime_for(bitstream, width, height, name)
         self._renumber = (
             _H264Numbers(bitstream) if bitstream.codec == 'h264' else None)
 
@@ -94,7 +93,8 @@ class ChainWalker:
         width, height = self._size
         context = make_decoder(self.bitstream.codec, self.bitstream.extradata,
                                width, height, grey_options(self.bitstream))
-        return _OpenChain(context, headers, self._prime)
+        prime = prime_for(self.bitstream, width, height, headers, self.name)
+        return _OpenChain(context, headers, prime)
 
     def _feed(self, chain, number, data, found, wanted):
         front = chain.headers

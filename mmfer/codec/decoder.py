@@ -128,13 +128,14 @@ class ResidualDecoder:
                                          self.bitstream.extradata, width,
                                          height, grey_options(self.bitstream))
             self._headers = headers
-            self._prime = prime_for(self.bitstream, width, height, self.name)
+            self._prime = prime_for(self.bitstream, width, height,
+                                    headers, self.name)
         return self._context
 
 
-def prime_for(bitstream, width, height, name):
+def prime_for(bitstream, width, height, headers, name):
     """Return the grey picture that must precede every packet, or None."""
-    picture = bitstream.grey_picture(width, height)
+    picture = bitstream.grey_picture(width, height, headers)
     try:
         return picture and grey_key_picture(**picture)
     except UnsupportedStream as error:

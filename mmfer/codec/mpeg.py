@@ -41,7 +41,7 @@ class Mpeg4Bitstream(Bitstream):
             return 'N'
         return kind
 
-    def grey_picture(self, width, height):
+    def grey_picture(self, width, height, headers=b''):
         return _unless_aligned('mpeg4', width, height, 16)
 
     def _is_coded(self, header):
@@ -145,7 +145,7 @@ class Mpeg1Bitstream(Mpeg12Bitstream):
 
     codec = 'mpeg1video'
 
-    def grey_picture(self, width, height):
+    def grey_picture(self, width, height, headers=b''):
         return _unless_aligned(self.codec, width, height, 16)
 
 
@@ -154,13 +154,13 @@ class Mpeg2Bitstream(Mpeg12Bitstream):
 
     codec = 'mpeg2video'
 
-    def grey_picture(self, width, height):
+    def grey_picture(self, width, height, headers=b''):
         # Sequence extension: identifier 1, profile, progressive, chroma.
         interlaced, pixel_format = False, 'yuv420p'
-        start = self.extradata.find(_EXTENSION)
-        if start >= 0 and self.extradata[start + 4:start + 5] and (
-                self.extradata[start + 4] >> 4 == 1):
-            facts = self.extradata[start + 5]
+        headers = headers or self.extradata
+        start = headers.find(_EXTENSION)
+        if 0 <= start < len(headers) - 5 and headers[start + 4] >> 4 == 1:
+            facts = headers[start + 5]
             interlaced = not facts >> 3 & 1
             pixel_format = ('yuv420p', 'yuv420p', 'yuv422p',
                             'yuv444p')[facts >> 1 & 3]
@@ -176,7 +176,7 @@ class H263Bitstream(Bitstream):
 
     codec = 'h263'
 
-    def grey_picture(self, width, height):
+    def grey_picture(self, width, height, headers=b''):
         return dict(codec=self.codec, width=width, height=height)
 
     def picture_type(self, data):
@@ -214,7 +214,7 @@ class FlvBitstream(Bitstream):
 
     codec = 'flv'
 
-    def grey_picture(self, width, height):
+    def grey_picture(self, width, height, headers=b''):
         return dict(codec=self.codec, width=width, height=height)
 
     def picture_type(self, data):
