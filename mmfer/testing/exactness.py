@@ -9,6 +9,7 @@ the prediction from numpy (:mod:`~mmfer.testing.reference_motion`) or from
 the decoder itself with its inverse transform switched off.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
@@ -87,6 +88,20 @@ def compare_planes(picture: Sequence[np.ndarray],
         right.append(int((same & mask).sum()))
         total.append(int(mask.sum()))
     return tuple(right), tuple(total)
+
+
+def fingerprint(residual) -> str:
+    """Hash of everything a residual says: samples, motion, mask, type, place.
+    """
+    digest = hashlib.sha256()
+    for name in ('y', 'u', 'v', 'motion', 'inter'):
+        part = getattr(residual, name)
+        if part is not None:
+            digest.update(f'{name}{part.dtype}{part.shape}'.encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+    digest.update(
+        repr((residual.picture_type, residual.index)).encode())
+    return digest.hexdigest()
 
 
 def family_of(codec: str, vectors: np.ndarray) -> str:

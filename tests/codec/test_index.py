@@ -1,0 +1,136 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The index points at the bytes that a demuxer returns."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from mmfer.codec import (CompressedVideo, CompressedVideoError, VideoIndex)
+from mmfer.testing import fingerprint
+from mmfer.testing.full_decode import read_packets
+
+
+FRAGMENTED = {'movflags': 'frag_keyframe+empty_moov+default_base_moof'}
+FILES = [('mpeg4', '.mp4', None), ('h264_default', '.mp4', None),
+         ('h264_bframes', '.mp4', FRAGMENTED), ('mpeg4', '.mp4', FRAGMENTED),
+         ('h264_bframes', '.mp4', {'movflags': 'faststart'}),
+         ('hevc_bframes', '.mp4', None), ('mpeg2_bframes', '.mov', None),
+         ('h264_deblock', '.mov', None), ('mpeg4', '.avi', None),
+         ('h263', '.avi', None), ('mpeg4', '.mkv', None),
+         ('h264_bframes', '.mkv', None), ('h264_bframes', '.ts', None),
+         ('h264_bframes', '.flv', None), ('mpeg1', '.mpg', None),
+         ('mpeg4', '.m4v', None), ('h264_deblock', '.h264', None)]
+
+
+def clip_of(make_clip, coding, suffix, options):
+    size = (176, 144) if coding == 'h263' else (96, 80)
+    return make_clip(coding, 'restless', 26, size, suffix,
+                     container_options=options)
+
+
+@pytest.mark.parametrize('coding, suffix, options', FILES)
+def test_bytes_at_position_are_the_demuxed_packets(make_clip, coding, suffix,
+                                                   options):
+    path = clip_of(make_clip, coding, suffix, options)
+    index = VideoIndex.build(path)
+    packets, _ = read_packets(path)
+    assert len(index) == 26 and len(packets) == 26
+    assert len(index.position) == len(index.size) == 26
+    with open(path, 'rb') as file:
+        data = file.read()
+    for number, packet in enumerate(packets):
+        position, size = int(index.position[number]), int(index.size[number])
+        found = (index.payloads[number] if position < 0 else
+                 data[position:position + size])
+        assert found == packet, number
+
+
+@pytest.mark.parametrize('coding, suffix, options', FILES)
+def test_length_size_and_types(make_clip, truth, coding, suffix, options):
+    path = clip_of(make_clip, coding, suffix, options)
+    pictures = truth(path)
+    with CompressedVideo(path) as video:
+        assert len(video) == len(pictures) == 26
+        assert (video.height, video.width) == pictures[0].planes[0].shape
+        assert video.picture_types == ''.join(p.picture_type
+                                              for p in pictures)
+        assert video.fps == pytest.approx(25, abs=.1) or suffix == '.h264'
+
+
+@pytest.mark.parametrize('movflags', ['faststart', 'frag_keyframe+empty_moov'])
+def test_only_what_is_asked_is_read(make_clip, movflags, monkeypatch):
+    """Residuals of an MP4 come from a few positions, not from a scan."""
+    path = make_clip('mpeg4', 'noise', 60, (96, 80), '.mp4',
+                     container_options={'movflags': movflags})
+    index = VideoIndex.build(path)
+    touched = int(index.size[[5, 17, 40]].sum())
+    assert touched < .2 * index.file_size
+    with open(path, 'rb') as file:
+        data = bytearray(file.read())
+    for number in range(60):
+        if number not in (5, 17, 40):
+            at, size = int(index.position[number]), int(index.size[number])
+            data[at:at + size] = bytes(size)
+    with CompressedVideo(path) as whole, CompressedVideo(
+            bytes(data), index=index) as holes:
+        for i in (5, 17, 40):
+            assert fingerprint(whole.residual_at(i)) == fingerprint(
+                holes.residual_at(i))
+
+
+@pytest.mark.parametrize('coding, suffix', [('h264_bframes', '.mp4'),
+                                            ('h264_bframes', '.mkv'),
+                                            ('mpeg4', '.avi')])
+def test_saved_and_pickled_indices_serve_as_well(make_clip, tmp_path, coding,
+                                                 suffix):
+    path = make_clip(coding, count=26, suffix=suffix)
+    index = VideoIndex.build(path)
+    saved = tmp_path / 'clip.index.npz'
+    index.save(saved)
+    assert [p.name for p in tmp_path.iterdir()] == ['clip.index.npz']
+    with CompressedVideo(path) as video:
+        wanted = [fingerprint(r) for r in video.residuals_at(range(26))]
+        kinds = video.picture_types
+    for other in (VideoIndex.load(saved), pickle.loads(pickle.dumps(index))):
+        with CompressedVideo(path, index=other) as video:
+            assert video.picture_types == kinds
+            assert [fingerprint(r) for r in video.residuals_at(range(26))
+                    ] == wanted
+
+
+def test_an_index_that_is_none_is_named(tmp_path):
+    broken = tmp_path / 'broken.npz'
+    broken.write_bytes(b'PK\3\4 nothing')
+    with pytest.raises(CompressedVideoError, match='broken.npz'):
+        VideoIndex.load(broken)
+    np.savez(tmp_path / 'other.npz', a=np.arange(3))
+    with pytest.raises(CompressedVideoError, match='other.npz'):
+        VideoIndex.load(tmp_path / 'other.npz')
+    with pytest.raises(FileNotFoundError):
+        VideoIndex.load(tmp_path / 'missing.npz')
+
+
+def test_an_index_of_another_file_is_refused(make_clip):
+    index = VideoIndex.build(make_clip('mpeg4', count=26))
+    with pytest.raises(CompressedVideoError):
+        with CompressedVideo(
+                make_clip('mpeg4', 'face', 40), index=index) as video:
+            video.residual_at(20)
+
+
+@pytest.mark.parametrize('coding, suffix', [('mpeg4', '.mp4'),
+                                            ('h264_bframes', '.mkv'),
+                                            ('mpeg4', '.avi')])
+def test_bytes_serve_like_a_path(make_clip, coding, suffix):
+    path = make_clip(coding, count=26, suffix=suffix)
+    with open(path, 'rb') as file:
+        data = file.read()
+    with CompressedVideo(path) as video:
+        wanted = [fingerprint(r) for r in video.residuals_at([3, 8, 20])]
+        picture = video.frame_at(14)
+    for source in (data, bytearray(data), memoryview(data)):
+        with CompressedVideo(source) as video:
+            assert [fingerprint(r) for r in video.residuals_at([3, 8, 20])
+                    ] == wanted
+            assert np.array_equal(video.frame_at(14), picture)
