@@ -65,6 +65,8 @@ class ReadResiduals(BaseTransform):
         at_keyframe (str): With 'chained', what an I picture within the window
             does: 'skip' carries on, 'restart' begins again from grey.
             Defaults to 'skip'.
+        intra (str): With 'chained', what becomes of blocks that are not
+            predicted: 'keep' them as decoded, or 'zero'. Defaults to 'keep'.
         interpolation (str): With 'accumulated', 'integer' as CoViAR, or
             'subpel'. Defaults to 'integer'.
     """
@@ -77,6 +79,7 @@ class ReadResiduals(BaseTransform):
                  start: Union[str, int] = 'window',
                  pictures: str = 'P',
                  at_keyframe: str = 'skip',
+                 intra: str = 'keep',
                  interpolation: str = 'integer') -> None:
         _one_of('mode', mode, MODES)
         _one_of('channels', channels, CHANNELS)
@@ -84,6 +87,7 @@ class ReadResiduals(BaseTransform):
                 ('nearest_p', 'zeros', 'error', 'pixels'))
         _one_of('pictures', pictures, ('P', 'all'))
         _one_of('at_keyframe', at_keyframe, ('skip', 'restart'))
+        _one_of('intra', intra, ('keep', 'zero'))
         _one_of('interpolation', interpolation, ('integer', 'subpel'))
         if start != 'window' and not (isinstance(start, int) and start >= 0):
             raise ValueError(
@@ -95,6 +99,7 @@ class ReadResiduals(BaseTransform):
         self.start = start
         self.pictures = pictures
         self.at_keyframe = at_keyframe
+        self.intra = intra
         self.interpolation = interpolation
 
     def transform(self, results: dict) -> dict:
@@ -136,7 +141,9 @@ class ReadResiduals(BaseTransform):
                 [max(i, start) for i in asked],
                 start=start,
                 pictures=self.pictures,
-                at_keyframe=self.at_keyframe)
+                at_keyframe=self.at_keyframe,
+                intra=self.intra,
+                motion=self.motion)
         return residuals
 
     def _array(self, residual: Residual) -> np.ndarray:
@@ -164,7 +171,7 @@ class ReadResiduals(BaseTransform):
                 f'channels={self.channels!r}, motion={self.motion}, '
                 f'otherwise={self.otherwise!r}, start={self.start!r}, '
                 f'pictures={self.pictures!r}, '
-                f'at_keyframe={self.at_keyframe!r}, '
+                f'at_keyframe={self.at_keyframe!r}, intra={self.intra!r}, '
                 f'interpolation={self.interpolation!r})')
 
 

@@ -1,0 +1,64 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+import json
+
+import pytest
+
+pytest.importorskip('mmaction')
+
+from mmfer.datasets import AnnotationError, read_annotations  # noqa: E402
+
+
+def _write(path, content):
+    text = content if isinstance(content, str) else json.dumps(content)
+    path.write_text(text, encoding='utf-8')
+    return str(path)
+
+
+def test_json_and_csv_say_the_same(tmp_path):
+    clips = [
+        dict(path='a.mp4', label='sad', subject='x', split='train', fold=1,
+             apex=7),
+        dict(path='b c.mp4', label='happy', subject='y', split='test', fold=2)
+    ]
+    as_json = _write(tmp_path / 'a.json',
+                     dict(metainfo=dict(classes=['happy', 'sad']),
+                          clips=clips))
+    as_csv = _write(
+        tmp_path / 'a.csv',
+        '\ufeffpath,label,subject,split,fold,apex\n'
+        'a.mp4,sad,x,train,1,7\nb c.mp4,happy,y,test,2,\n')
+    meta_json, clips_json = read_annotations(as_json)
+    meta_csv, clips_csv = read_annotations(as_csv)
+    assert clips_json == clips_csv == clips
+    assert meta_json['classes'] == meta_csv['classes'] == ['happy', 'sad']
+
+
+def test_class_order_is_that_of_the_file(tmp_path):
+    path = _write(
+        tmp_path / 'a.json',
+        dict(metainfo=dict(classes=['sad', 'happy']),
+             clips=[dict(path='a', label='happy')]))
+    assert read_annotations(path)[0]['classes'] == ['sad', 'happy']
+
+
+@pytest.mark.parametrize('name, content, words', [
+    ('a.json', '{', 'not a JSON file'),
+    ('a.json', '[]', '"clips"'),
+    ('a.json', dict(clips=[dict(path='x')]), 'clip 0 has no label'),
+    ('a.json', dict(clips=[dict(path='x', label=3)]), 'not a number'),
+    ('a.json', dict(clips=[dict(path='x', label='a', apex='soon')]),
+     "apex is 'soon'"),
+    ('a.csv', 'file,label\nx,happy\n', 'column path is missing'),
+    ('a.txt', 'x 1', '.json or .csv'),
+])
+def test_a_bad_file_is_refused_with_its_name(tmp_path, name, content, words):
+    path = _write(tmp_path / name, content)
+    with pytest.raises(AnnotationError) as caught:
+        read_annotations(path)
+    assert words in str(caught.value) and path in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere.json'):
+        read_annotations(str(tmp_path / 'nowhere.json'))
