@@ -3,17 +3,16 @@
 import numpy as np
 
 from .accumulate import Accumulator
-from .bitstreams import make_bitstream
 from .bytesource import ByteReader
 from .chain import ChainWalker
 from .decoder import ResidualDecoder, read_vectors
 from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
-                     TruncatedFile, UnsupportedCodec)
+                     UnsupportedCodec, UnsupportedStream)
 from .index import VideoIndex
+from .packets import PREDICTED, PacketReader
 from .pictures import decode_pictures
 from .residual import Residual
 
-_PREDICTED = 'PS'
 _OTHERWISE = ('nearest_p', 'zeros', 'error', 'pixels')
 
 
@@ -56,36 +55,28 @@ class CompressedVideo:
     def __init__(self, source, index=None, *, otherwise='nearest_p',
                  max_pixels=1 << 26):
         _check_choice('otherwise', otherwise, _OTHERWISE)
+        self._otherwise = otherwise
         self._reader = ByteReader(source)
         try:
+            self.name = self._reader.name
             self.index = VideoIndex.build(
                 self._reader) if index is None else index
-            self.name = self._reader.name
-            self._otherwise = otherwise
-            self._check(max_pixels)
-            self._bitstream = make_bitstream(self.index.codec,
-                                             self.index.extradata, self.name)
+            self._check_size(max_pixels)
+            self._packets = PacketReader(self._reader, self.index)
+            self._bitstream = self._packets.bitstream
+            self._decoder = ResidualDecoder(self._bitstream, self.index.width,
+                                            self.index.height, self.name)
         except BaseException:
             self._reader.close()
             raise
-        self._decoder = ResidualDecoder(self._bitstream, self.index.width,
-                                        self.index.height, self.name)
-        self._types = list(self.index.types or '.' * len(self.index))
-        self._key_numbers = np.flatnonzero(self.index.key)
-        self._key_packets = None
-        self._headers = {}
 
-    def _check(self, max_pixels):
-        index = self.index
-        if index.file_size != self._reader.length:
-            raise TruncatedFile(
-                f'{self.name}: has {self._reader.length} bytes, its index was '
-                f'made for {index.file_size}; build the index again')
-        if not 0 < index.width * index.height <= max_pixels:
-            raise UnsupportedCodec(
-                f'{self.name}: pictures of {index.width}x{index.height} are '
-                f'outside 1..{max_pixels} pixels; pass a larger max_pixels if '
-                'that is meant')
+    def _check_size(self, max_pixels):
+        width, height = self.index.width, self.index.height
+        if not 0 < width * height <= max_pixels:
+            raise UnsupportedStream(
+                f'{self.name}: pictures of {width}x{height} are outside '
+                f'1..{max_pixels} pixels; pass a larger max_pixels if that is '
+                'meant')
 
     def __enter__(self):
         return self
@@ -137,11 +128,7 @@ class CompressedVideo:
             str: 'I', 'P', 'B', 'S' (predicted with global motion), 'N' (not
             coded: the last picture is repeated) or '?' (unreadable).
         """
-        index = self._display(index)
-        if self._types[index] == '.':
-            self._types[index] = self._bitstream.picture_type(
-                self._packet(int(self.index.order[index])))
-        return self._types[index]
+        return self._packets.picture_type(self._packets.display_index(index))
 
     @property
     def picture_types(self):
@@ -151,10 +138,8 @@ class CompressedVideo:
     @property
     def keyframes(self):
         """Display indices of pictures where decoding can start, int64."""
-        return np.array([
-            i for i, packet in enumerate(self.index.order)
-            if self.index.key[packet] and self.picture_type_at(i) == 'I'
-        ], np.int64)
+        return np.flatnonzero(
+            np.isin(self.index.order, self._packets.true_keys()))
 
     # -- single residuals --------------------------------------------------
 
@@ -176,22 +161,24 @@ class CompressedVideo:
         """
         otherwise = self._otherwise if otherwise is None else otherwise
         _check_choice('otherwise', otherwise, _OTHERWISE)
-        index = self._display(index)
-        wanted = _PREDICTED
+        packets = self._packets
+        index = packets.display_index(index)
+        wanted = PREDICTED
         if otherwise == 'pixels' and self.codec == 'h264':
             wanted += 'B'
-        if self.picture_type_at(index) not in wanted:
+        kind = packets.picture_type(index)
+        if kind not in wanted:
             if otherwise == 'error':
                 raise NotPredicted(
-                    f'{self.name}: picture {index} is a '
-                    f"{self.picture_type_at(index)} picture, it has no "
-                    "residual; ask a P picture or pass otherwise='nearest_p'")
+                    f'{self.name}: picture {index} is a {kind} picture, it '
+                    'has no residual; ask a P picture or pass '
+                    "otherwise='nearest_p'")
             if otherwise == 'zeros':
-                return self._empty_residual(index)
-            index = self._nearest(index, wanted)
-        packet = int(self.index.order[index])
+                return self._empty_residual(index, kind)
+            index = packets.nearest(index, wanted)
+        number = int(packets.order[index])
         residual = self._decoder.decode(
-            self._packet(packet), self._headers_for(packet),
+            packets.data(number), packets.headers(number),
             bidirectional='B' in wanted)
         residual.index = index
         return residual.rotated(self.rotation)
@@ -209,17 +196,7 @@ class CompressedVideo:
         """
         return [self.residual_at(index, otherwise) for index in indices]
 
-    def _nearest(self, index, wanted):
-        for distance in range(1, len(self)):
-            for near in (index - distance, index + distance):
-                if 0 <= near < len(self) and self.picture_type_at(
-                        near) in wanted:
-                    return near
-        raise NotPredicted(
-            f'{self.name}: none of its {len(self)} pictures is predicted from '
-            f'earlier ones alone; {TRANSCODE_ADVICE}')
-
-    def _empty_residual(self, index):
+    def _empty_residual(self, index, kind):
         height, width = self.index.height, self.index.width
         cells = -(-height // 8), -(-width // 8)
         luma = np.zeros((height, width), np.int16)
@@ -229,7 +206,7 @@ class CompressedVideo:
             luma, chroma, chroma.copy(),
             motion=np.zeros(cells + (2, ), np.float32) if motion else None,
             inter=np.zeros(cells, bool) if motion else None,
-            picture_type=self.picture_type_at(index),
+            picture_type=kind,
             index=index).rotated(self.rotation)
 
     # -- chains and accumulations ------------------------------------------
@@ -263,68 +240,54 @@ class CompressedVideo:
         _check_choice('pictures', pictures, ('P', 'all'))
         _check_choice('at_keyframe', at_keyframe, ('skip', 'restart'))
         _check_choice('intra', intra, ('keep', 'zero'))
-        start = self._display(start)
-        members = _PREDICTED
+        packets = self._packets
+        start = packets.display_index(start)
+        types = PREDICTED
         if pictures == 'all' and self.codec in ('h264', 'hevc'):
-            members += 'B'
+            types += 'B'
         served = [
-            self._nearest_in_chain(self._display(i), start, members)
+            self._nearest_in_chain(packets.display_index(i), start, types)
             for i in indices
         ]
         if not served:
             return []
-        order = self.index.order
-        packets = {int(order[i]): i for i in served}
+        numbers = [int(packets.order[i]) for i in served]
         walker = ChainWalker(self._bitstream, self.index.width,
                              self.index.height, self.name, at_keyframe, intra,
                              motion)
         found = walker.walk(
-            self._steps(self._first_packet(start), max(packets), members),
-            packets)
-        results = []
-        for count, i in enumerate(served):
-            residual = found[int(order[i])]
-            if i in served[:count]:  # a repeat gets arrays of its own
+            packets.chain(start, max(numbers), types), set(numbers))
+        return self._delivered(served, numbers, found)
+
+    def _delivered(self, served, numbers, found):
+        """Return what was found in the order asked; repeats are copies."""
+        results, given = [], set()
+        for i, number in zip(served, numbers):
+            residual = found[number]
+            if number in given:
                 residual = residual.copy()
+            given.add(number)
             results.append(
                 residual.replaced(index=i).rotated(self.rotation))
         return results
 
-    def _nearest_in_chain(self, index, start, members):
+    def _nearest_in_chain(self, index, start, types):
+        packets = self._packets
+        first = next((i for i in range(start, len(self))
+                      if packets.picture_type(i) in PREDICTED), None)
+        if first is None:
+            raise NotPredicted(
+                f'{self.name}: no picture at or behind {start} is predicted '
+                f'from earlier ones alone; start earlier or '
+                f'{TRANSCODE_ADVICE}')
+        begin = packets.order[first]
         for distance in range(len(self)):
             for near in (index - distance, index + distance):
-                if start <= near < len(self) and self.picture_type_at(
-                        near) in members and self._starts_chain(
-                            near, start):
+                # A B picture coded before the first P has nothing behind it.
+                if start <= near < len(self) and packets.picture_type(
+                        near) in types and packets.order[near] >= begin:
                     return near
-        raise NotPredicted(
-            f'{self.name}: no predicted picture at or behind {start}; '
-            f'start earlier or {TRANSCODE_ADVICE}')
-
-    def _starts_chain(self, index, start):
-        """Tell whether a picture is decoded behind the chain's beginning."""
-        if self.picture_type_at(index) in _PREDICTED:
-            return True
-        first = next((i for i in range(start, len(self))
-                      if self.picture_type_at(i) in _PREDICTED), None)
-        order = self.index.order
-        return first is not None and order[index] > order[first]
-
-    def _first_packet(self, start):
-        """Return the first packet of the pictures shown at or after start."""
-        return int(self.index.order[start:].min())
-
-    def _steps(self, first, last, members):
-        """Yield the packets of a chain in decoding order."""
-        display = {int(p): i for i, p in enumerate(self.index.order)}
-        for packet in range(first, last + 1):
-            i = display.get(packet)
-            if i is None:
-                continue  # empty, or discarded by an edit list
-            kind = self.picture_type_at(i)
-            if kind in members or kind == 'I':
-                yield (packet, kind, self._packet(packet),
-                       self._headers_for(packet))
+        return first
 
     def accumulated_at(self, indices, interpolation='integer'):
         """Return CoViAR's accumulated residuals: true pictures minus I.
@@ -348,35 +311,29 @@ class CompressedVideo:
             raise UnsupportedCodec(
                 f'{self.name}: {self.codec} exports no motion vectors to '
                 f'accumulate; {TRANSCODE_ADVICE}')
-        served = []
-        for i in map(self._display, indices):
-            if self.picture_type_at(i) not in _PREDICTED + 'I':
-                i = self._nearest(i, _PREDICTED + 'I')
-            served.append(i)
-        wanted = {int(self.index.order[i]) for i in served}
-        kinds = {
-            int(p): self.picture_type_at(i)
-            for i, p in enumerate(self.index.order)
-            if self._types[i] in '.IPS'
-        } if wanted else {}
-        found = {}
-        for run in self._runs(wanted):
+        packets = self._packets
+        served = [
+            packets.nearest(packets.display_index(i), PREDICTED + 'I')
+            for i in indices
+        ]
+        numbers = [int(packets.order[i]) for i in served]
+        wanted, found = set(numbers), {}
+        display = {int(p): i for i, p in enumerate(packets.order)}
+        for run in packets.groups(wanted):
             accumulator = Accumulator(self.index.height, self.index.width,
                                       interpolation)
-            for packet, frame in self._frames(run, motion=True):
-                kind = kinds.get(packet)
+            for number, frame in self._decoded(run, motion=True):
+                index = display.get(number)
+                kind = 'N' if index is None else packets.picture_type(index)
                 if kind == 'I':
                     accumulator.start(frame)
-                elif kind in ('P', 'S'):
-                    accumulator.step(read_vectors(frame, self._bitstream, kind))
-                if packet in wanted:
-                    found[packet] = accumulator.residual(frame, kind)
-        results = []
-        for i in served:
-            residual = self._found(found, i)
-            results.append(
-                residual.copy().replaced(index=i).rotated(self.rotation))
-        return results
+                elif kind in PREDICTED:
+                    accumulator.step(
+                        read_vectors(frame, self._bitstream, kind))
+                if number in wanted:
+                    found[number] = accumulator.residual(frame, kind)
+        self._check_found(found, served, numbers)
+        return self._delivered(served, numbers, found)
 
     # -- true pictures -----------------------------------------------------
 
@@ -396,120 +353,50 @@ class CompressedVideo:
         Returns:
             list[np.ndarray]: uint8 (H, W, 3) RGB, turned upright.
         """
-        shown = [self._display(i) for i in indices]
-        wanted = {int(self.index.order[i]) for i in shown}
+        packets = self._packets
+        served = [packets.display_index(i) for i in indices]
+        numbers = [int(packets.order[i]) for i in served]
         if self.index.packed:
-            found = self._packed_frames(shown)
+            numbers = served  # a packet number may stand for two pictures
+            found = self._counted_frames(served)
         else:
-            found = {}
-            for run in self._runs(wanted):
-                for packet, frame in self._frames(run):
-                    if packet in wanted:
-                        found[packet] = self._upright(frame)
-            found = {i: self._found(found, i) for i in shown}
-        return [found[i].copy() if shown.count(i) > 1 else found[i]
-                for i in shown]
+            wanted = set(numbers)
+            found = {
+                number: self._upright(frame)
+                for run in packets.groups(wanted)
+                for number, frame in self._decoded(run) if number in wanted
+            }
+        self._check_found(found, served, numbers)
+        return [found[number].copy() if numbers.count(number) > 1 else
+                found[number] for number in numbers]
 
     def _upright(self, frame):
         picture = frame.to_ndarray(format='rgb24')
         turns = -self.rotation // 90 % 4
         return np.ascontiguousarray(np.rot90(picture, turns))
 
-    def _packed_frames(self, shown):
-        """Decode from the start and count: packed packets hold two."""
-        found, last = {}, max(shown, default=-1)
-        run = range(len(self.index.position))
-        for count, (_, frame) in enumerate(self._frames(run)):
-            if count in shown:
+    def _counted_frames(self, served):
+        """Decode from the start and count what comes out."""
+        found, last = {}, max(served, default=-1)
+        run = range(len(self.index.size))
+        for count, (_, frame) in enumerate(self._decoded(run)):
+            if count in served:
                 found[count] = self._upright(frame)
             if count >= last:
                 break
-        for i in shown:
-            if i not in found:
-                raise DamagedPacket(f'{self.name}: picture {i} does not '
-                                    'decode; the file is damaged there')
         return found
 
-    def _frames(self, run, motion=False):
-        steps = ((packet, self._headers_for(packet) + self._packet(packet))
-                 for packet in run if self.index.size[packet])
+    def _decoded(self, run, motion=False):
         return decode_pictures(self._bitstream, self.index.width,
-                               self.index.height, steps, self.name, motion)
+                               self.index.height, self._packets.decodable(run),
+                               self.name, motion)
 
-    def _runs(self, wanted):
-        """Split packets into runs that start at the key packet needed.
-
-        Yields:
-            range: Packets to decode for some of the wanted ones. A few more
-            than the last wanted one, where the decoder holds pictures back.
-        """
-        starts = self._true_keys()
-        groups = {}
-        for packet in wanted:
-            at = np.searchsorted(starts, packet, side='right') - 1
-            begin = int(starts[at]) if at >= 0 else 0
-            if at > 0 and self._leads(packet, begin):
-                begin = int(starts[at - 1])  # shown before its key picture
-            groups.setdefault(begin, []).append(packet)
-        for begin, members in sorted(groups.items()):
-            yield range(begin, max(members) + 1)
-
-    def _leads(self, packet, key):
-        shown = np.flatnonzero(np.isin(self.index.order, [packet, key]))
-        return len(shown) > 1 and self.index.order[shown[0]] == packet
-
-    def _true_keys(self):
-        """Return the packets that are key and hold an I picture, sorted."""
-        if self._key_packets is None:
-            self._key_packets = np.array([
-                n for n in self._key_numbers
-                if self._bitstream.picture_type(self._packet(int(n))) == 'I'
-            ] or [0], np.int64)
-        return self._key_packets
-
-    def _found(self, found, index):
-        picture = found.get(int(self.index.order[index]))
-        if picture is None:
-            raise DamagedPacket(
-                f'{self.name}: picture {index} does not decode; the file is '
-                'damaged there')
-        return picture
-
-    # -- bytes ---------------------------------------------------------------
-
-    def _display(self, index):
-        number = int(index)
-        if number < 0:
-            number += len(self)
-        if not 0 <= number < len(self):
-            raise IndexError(
-                f'{self.name}: picture {index} was asked, there are '
-                f'{len(self)}')
-        return number
-
-    def _packet(self, number):
-        held = self.index.payloads.get(number)
-        if held is not None:
-            return held
-        size = int(self.index.size[number])
-        data = self._reader.read(int(self.index.position[number]), size)
-        if len(data) < size:
-            raise TruncatedFile(
-                f'{self.name}: ends inside packet {number} of '
-                f'{len(self.index.size)}; copy the file again')
-        return data
-
-    def _headers_for(self, packet):
-        """Return in-band headers, valid at a packet, that differ."""
-        keys = self._key_numbers
-        at = int(np.searchsorted(keys, packet, 'right'))
-        if not at:
-            return b''
-        key = int(keys[at - 1])
-        if key not in self._headers:
-            self._headers[key] = self._bitstream.own_headers(
-                self._packet(key))
-        return self._headers[key]
+    def _check_found(self, found, served, numbers):
+        for index, number in zip(served, numbers):
+            if number not in found:
+                raise DamagedPacket(
+                    f'{self.name}: picture {index} does not decode; the file '
+                    'is damaged there')
 
 
 def _check_choice(name, value, allowed):

@@ -1,0 +1,165 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The packets of one open video: bytes, types and who needs whom."""
+import numpy as np
+
+from .bitstreams import make_bitstream
+from .errors import TRANSCODE_ADVICE, NotPredicted, TruncatedFile
+
+PREDICTED = 'PS'
+
+
+class PacketReader:
+    """Read packets by number and pictures' types by display index.
+
+    Args:
+        reader (ByteReader): The file.
+        index (VideoIndex): Its index.
+
+    Attributes:
+        bitstream (Bitstream): The stream's codec and global header.
+        order (np.ndarray): int64 (L,), packet of each display index.
+    """
+
+    def __init__(self, reader, index):
+        if index.file_size != reader.length:
+            raise TruncatedFile(
+                f'{reader.name}: has {reader.length} bytes, its index was made '
+                f'for {index.file_size}; build the index again')
+        self.index, self.name = index, reader.name
+        self.bitstream = make_bitstream(index.codec, index.extradata,
+                                        reader.name)
+        self.order = index.order
+        self._reader = reader
+        self._types = list(index.types or '.' * len(index))
+        self._keys = np.flatnonzero(index.key)
+        self._true_keys = None
+        self._headers = {}
+        self._last = None, b''
+
+    def __len__(self):
+        return len(self.order)
+
+    def data(self, number):
+        """Return the bytes of a packet.
+
+        Raises:
+            TruncatedFile: If the file ends before they do.
+        """
+        if self._last[0] == number:  # asked its type, then decoded
+            return self._last[1]
+        data = self.index.payloads.get(number)
+        if data is None:
+            size = int(self.index.size[number])
+            data = self._reader.read(int(self.index.position[number]), size)
+            if len(data) < size:
+                raise TruncatedFile(
+                    f'{self.name}: ends inside packet {number} of '
+                    f'{len(self.index.size)}; copy the file again')
+        self._last = number, data
+        return data
+
+    def headers(self, number):
+        """Return in-band headers in force at a packet that differ."""
+        at = int(np.searchsorted(self._keys, number, 'right'))
+        if not at:
+            return b''
+        key = int(self._keys[at - 1])
+        if key not in self._headers:
+            self._headers[key] = self.bitstream.own_headers(self.data(key))
+        return self._headers[key]
+
+    def display_index(self, index):
+        """Return a valid display index; negative ones count from the end.
+
+        Raises:
+            IndexError: If there is no such picture.
+        """
+        number = int(index)
+        if number < 0:
+            number += len(self)
+        if not 0 <= number < len(self):
+            raise IndexError(f'{self.name}: picture {index} was asked, there '
+                             f'are {len(self)}')
+        return number
+
+    def picture_type(self, index):
+        """Return the type of the picture at a valid display index."""
+        if self._types[index] == '.':
+            self._types[index] = self.bitstream.picture_type(
+                self.data(int(self.order[index])))
+        return self._types[index]
+
+    def nearest(self, index, types):
+        """Return the display index of the nearest picture of some types.
+
+        Raises:
+            NotPredicted: If the video has none.
+        """
+        for distance in range(len(self)):
+            for near in (index - distance, index + distance):
+                if 0 <= near < len(self) and self.picture_type(near) in types:
+                    return near
+        raise NotPredicted(
+            f'{self.name}: none of its {len(self)} pictures is predicted from '
+            f'earlier ones alone; {TRANSCODE_ADVICE}')
+
+    # -- runs of packets, in decoding order ---------------------------------
+
+    def chain(self, start, last, types):
+        """Yield the packets of a chain, its key pictures included.
+
+        Args:
+            start (int): Display index where the chain begins.
+            last (int): Last packet.
+            types (str): Types of the pictures that take part.
+
+        Yields:
+            tuple: (packet number, picture type, data, headers).
+        """
+        first = int(self.order[start:].min())
+        display = {int(p): i for i, p in enumerate(self.order)}
+        for number in range(first, last + 1):
+            index = display.get(number)
+            if index is None:
+                continue  # empty, or discarded by an edit list
+            kind = self.picture_type(index)
+            if kind in types or kind == 'I':
+                yield number, kind, self.data(number), self.headers(number)
+
+    def decodable(self, run):
+        """Yield (packet number, data) for a true decode of some packets."""
+        for number in run:
+            if self.index.size[number]:
+                yield number, self.headers(number) + self.data(number)
+
+    def groups(self, wanted):
+        """Split wanted packets into runs that a true decode can begin with.
+
+        Args:
+            wanted (Iterable[int]): Packet numbers.
+
+        Returns:
+            list[range]: Each starts at a key picture.
+        """
+        keys, runs = self.true_keys(), {}
+        for number in wanted:
+            at = int(np.searchsorted(keys, number, 'right')) - 1
+            begin = int(keys[at]) if at >= 0 else 0
+            if at > 0 and self._is_shown_before(number, begin):
+                begin = int(keys[at - 1])
+            runs[begin] = max(number, runs.get(begin, 0))
+        return [range(begin, end + 1) for begin, end in sorted(runs.items())]
+
+    def true_keys(self):
+        """Return the packets that are key and hold an I picture, sorted."""
+        if self._true_keys is None:
+            self._true_keys = np.array([
+                n for n in self._keys
+                if self.bitstream.picture_type(self.data(int(n))) == 'I'
+            ] or [0], np.int64)
+        return self._true_keys
+
+    def _is_shown_before(self, number, key):
+        """Tell whether a picture leads the key picture it follows in code."""
+        shown = self.order[np.isin(self.order, [number, key])]
+        return len(shown) > 1 and shown[0] == number
