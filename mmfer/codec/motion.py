@@ -96,3 +96,26 @@ def dense(grid, height, width):
     """Spread a cell map over pixels, (H/8, W/8, ...) to (H, W, ...)."""
     tall = np.repeat(np.repeat(grid, CELL, 0), CELL, 1)
     return tall[:height, :width]
+
+
+def turned_cells(height, width, turns):
+    """Return where the cells of a turned picture come from.
+
+    A cell says what holds at its centre: where the size is no multiple of 8,
+    turning moves the part cells to another edge.
+
+    Args:
+        height, width (int): Size before turning, in pixels.
+        turns (int): Quarter turns counter-clockwise.
+
+    Returns:
+        np.ndarray: intp, flat cell number of each cell of the turned map.
+    """
+    rows, columns = -(-height // CELL), -(-width // CELL)
+    number = np.arange(rows * columns).reshape(rows, columns)
+    turned = np.rot90(dense(number, height, width), turns)
+    centres = [
+        np.minimum(np.arange(CELL // 2, size + CELL // 2, CELL), size - 1)
+        for size in turned.shape
+    ]
+    return turned[np.ix_(*centres)]

@@ -2,7 +2,7 @@
 """The residual of one picture: what the encoder had to add to its guess."""
 import numpy as np
 
-from .motion import dense
+from .motion import dense, turned_cells
 
 # Linear part of YUV -> BGR: rows B, G, R; columns y, u, v. ITU-R BT.601,
 # BT.709 and BT.2020, limited range; a full-range stream scales the columns.
@@ -93,6 +93,16 @@ class Residual:
             full_range=self.full_range)
         return Residual(**{**facts, **changes})
 
+    def empty(self, picture_type, index):
+        """Return an all-zero residual of the same format."""
+        return self.replaced(
+            y=np.zeros_like(self.y), u=np.zeros_like(self.u),
+            v=np.zeros_like(self.v),
+            motion=None if self.motion is None else np.zeros_like(self.motion),
+            inter=None if self.inter is None else np.zeros_like(self.inter),
+            picture_type=picture_type, index=index, damaged=False,
+            weighted=False)
+
     def copy(self):
         """Return a residual with arrays of its own."""
         return self.replaced(**{
@@ -146,13 +156,16 @@ class Residual:
             return self
 
         def turn(array):
-            return None if array is None else np.ascontiguousarray(
-                np.rot90(array, turns))
+            return np.ascontiguousarray(np.rot90(array, turns))
 
-        motion = turn(self.motion)
-        if motion is not None:
-            x, y = motion[..., 0], motion[..., 1]
-            motion = np.stack({1: (y, -x), 2: (-x, -y), 3: (-y, x)}[turns], -1)
+        motion, inter = self.motion, self.inter
+        if inter is not None:
+            cells = turned_cells(*self.y.shape, turns)
+            inter = inter.reshape(-1)[cells]
+            if motion is not None:
+                x, y = np.moveaxis(motion.reshape(-1, 2)[cells], -1, 0)
+                motion = np.stack(
+                    {1: (y, -x), 2: (-x, -y), 3: (-y, x)}[turns], -1)
         return self.replaced(
             y=turn(self.y), u=turn(self.u), v=turn(self.v), motion=motion,
-            inter=turn(self.inter))
+            inter=inter)

@@ -11,7 +11,6 @@ from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
 from .index import VideoIndex
 from .packets import PREDICTED, PacketReader
 from .pictures import decode_pictures
-from .residual import Residual
 
 _OTHERWISE = ('nearest_p', 'zeros', 'error', 'pixels')
 
@@ -62,6 +61,7 @@ class CompressedVideo:
             self.index = VideoIndex.build(
                 self._reader) if index is None else index
             self._check_size(max_pixels)
+            self._template = None
             self._packets = PacketReader(self._reader, self.index)
             self._bitstream = self._packets.bitstream
             self._decoder = ResidualDecoder(self._bitstream, self.index.width,
@@ -197,17 +197,11 @@ class CompressedVideo:
         return [self.residual_at(index, otherwise) for index in indices]
 
     def _empty_residual(self, index, kind):
-        height, width = self.index.height, self.index.width
-        cells = -(-height // 8), -(-width // 8)
-        luma = np.zeros((height, width), np.int16)
-        chroma = np.zeros((-(-height // 2), -(-width // 2)), np.int16)
-        motion = self._bitstream.has_motion
-        return Residual(
-            luma, chroma, chroma.copy(),
-            motion=np.zeros(cells + (2, ), np.float32) if motion else None,
-            inter=np.zeros(cells, bool) if motion else None,
-            picture_type=kind,
-            index=index).rotated(self.rotation)
+        """Return zeros in the format that predicted pictures here have."""
+        if self._template is None:
+            near = self._packets.nearest(index, PREDICTED)
+            self._template = self.residual_at(near).empty('P', near)
+        return self._template.empty(kind, index)
 
     # -- chains and accumulations ------------------------------------------
 
