@@ -148,8 +148,8 @@ def sample_resting_face(rng, strength=1.0):
         numpy.ndarray: (len(CHANNELS),) float32 activations.
     """
     mimicked = rng.choice(len(CLASSES), 3, replace=False)
-    weights = (rng.uniform(0.35, 0.85), rng.uniform(0.0, 0.5),
-               -rng.uniform(0.0, 0.45))
+    weights = (rng.uniform(0.25, 0.75), rng.uniform(0.0, 0.45),
+               -rng.uniform(0.0, 0.40))
     rest = np.zeros(len(CHANNELS), dtype=np.float32)
     for index, weight in zip(mimicked, weights):
         prototype = PROTOTYPES[CLASSES[index]]

@@ -62,7 +62,7 @@ class ClipItem:
         return f's{self.subject:03d}_{self.label}_{self.take}'
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def make_person(seed, subject):
     """One person of a catalogue.
 
@@ -81,7 +81,7 @@ def make_person(seed, subject):
                   rest=sample_resting_face(rng(3)), style=sample_style(rng(4)))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def make_renderer(seed, subject, size):
     """Renderer of one person, kept for the person's next clips."""
     person = make_person(seed, subject)

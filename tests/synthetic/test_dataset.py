@@ -1,0 +1,180 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The data set on disk: complete, resumable, the same for any workers."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import mmfer.synthetic.dataset as dataset
+from mmfer.synthetic import (CLASSES, PRESETS, ClipItem,
+                             ConfigurationMismatch, make_dataset, render_clip)
+
+# Two frames more than the shortest clip allowed, to keep the suite quick.
+QUICK = dict(num_subjects=5, takes=1, frames=10, size=48, shares=(3, 1, 1),
+             progress=False)
+LOSSLESS = dict(codec='h264', gop=10, crf=0)
+
+
+def decode(path):
+    with av.open(str(path)) as container:
+        return np.stack([f.to_ndarray(format='rgb24')
+                         for f in container.decode(video=0)])
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    """One data set in two codings, written by this process."""
+    root = tmp_path_factory.mktemp('faces')
+    make_dataset(root, codings={'coarse': dict(codec='mpeg4', gop=4),
+                                'fine': LOSSLESS}, **QUICK)
+    return root
+
+
+def content(folder):
+    return {p.name: p.read_bytes() for p in folder.glob('clips/*')}
+
+
+def test_annotation(made):
+    stored = json.loads((made / 'coarse' / 'annotations.json').read_text())
+    assert set(stored) == {'metainfo', 'clips'}
+    info = stored['metainfo']
+    assert info['classes'] == list(CLASSES)
+    assert info['coding'] == dict(codec='mpeg4', gop=4)
+    assert info['dataset'] == 'synthetic-faces' and info['seed'] == 0
+    clips = stored['clips']
+    assert len(clips) == 5 * 7
+    for clip in clips:
+        assert (made / 'coarse' / clip['path']).is_file()
+        assert clip['label'] in CLASSES
+        assert clip['split'] in ('train', 'val', 'test')
+        assert clip['fold'] in (1, 2, 3, 4, 5)
+        assert ('apex' in clip) == (clip['label'] != 'neutral')
+        if 'apex' in clip:
+            assert 0 < clip['onset'] < clip['apex'] < 10
+    of_split = {name: {c['subject'] for c in clips if c['split'] == name}
+                for name in ('train', 'val', 'test')}
+    assert all(of_split.values())
+    assert sum(len(s) for s in of_split.values()) == 5
+    for fold in range(1, 6):
+        assert len({c['subject'] for c in clips if c['fold'] == fold}) == 1
+
+
+def test_nothing_else_is_left(made):
+    for folder in (made / 'coarse', made / 'fine'):
+        assert sorted(os.listdir(folder)) == ['annotations.json', 'clips',
+                                              'synthetic.json']
+        assert len(os.listdir(folder / 'clips')) == 35
+
+
+def test_codings_hold_the_same_pictures(made):
+    item = ClipItem(1, 'surprise', 0, frames=10, size=48)
+    drawn = render_clip(item).astype(int)
+    for name, tolerance in (('coarse', 8), ('fine', 4)):
+        seen = decode(made / name / 'clips' / f'{item.name}.mp4').astype(int)
+        assert seen.shape == drawn.shape
+        # Chroma is subsampled: compare brightness.
+        assert np.abs(seen.mean(-1) - drawn.mean(-1)).mean() < tolerance
+
+
+def test_two_workers_write_the_same_files(made, tmp_path):
+    make_dataset(tmp_path, codings={'coarse': dict(codec='mpeg4', gop=4)},
+                 workers=2, **QUICK)
+    assert content(tmp_path / 'coarse') == content(made / 'coarse')
+
+
+def test_only_missing_clips_are_made(tmp_path, monkeypatch):
+    small = dict(QUICK, num_subjects=2, classes=('sad', 'fear'))
+    [annotations] = make_dataset(tmp_path, **small)
+    before, labels = content(tmp_path), annotations.read_bytes()
+    (tmp_path / 'clips' / 's001_fear_0.mp4').unlink()
+    annotations.unlink()
+    made = []
+    monkeypatch.setattr(dataset, 'render_clip', lambda item: (
+        made.append(item.name), render_clip(item))[1])
+    make_dataset(tmp_path, **small)
+    assert made == ['s001_fear_0']
+    assert content(tmp_path) == before
+    assert annotations.read_bytes() == labels
+    made.clear()
+    make_dataset(tmp_path, **small)
+    assert made == []
+
+
+def test_killed_run_continues(tmp_path):
+    options = dict(num_subjects=40, takes=1, frames=10, size=48,
+                   progress=False)
+    code = ('from mmfer.synthetic import make_dataset\n'
+            f'make_dataset({str(tmp_path)!r}, **{options!r})')
+    root = str(Path(dataset.__file__).parents[2])
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(
+        [root, os.environ.get('PYTHONPATH', '')]))
+    process = subprocess.Popen([sys.executable, '-c', code], env=environment)
+    try:
+        for _ in range(600):
+            if len(list(tmp_path.glob('clips/*.mp4'))) >= 8:
+                break
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / 'annotations.json').exists()
+    before = content(tmp_path)
+    assert 8 <= len(before) < 280
+    for path in tmp_path.glob('clips/*.mp4'):
+        assert len(decode(path)) == 10
+    # The rest of the run is cut short at the next clip.
+    written = []
+
+    def once(item, targets):
+        written.append(item.name)
+        raise KeyboardInterrupt
+
+    original, dataset.write_clip = dataset.write_clip, once
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            make_dataset(tmp_path, **options)
+    finally:
+        dataset.write_clip = original
+    assert f'{written[0]}.mp4' not in before
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize('change, named', [
+    (dict(seed=3), 'seed 0 instead of 3'),
+    (dict(gop=8), 'coding'), (dict(frames=12), 'frames 10 instead of 12')])
+def test_other_arguments_are_refused(tmp_path, change, named):
+    small = dict(QUICK, num_subjects=1, classes=('sad',), shares=(1, 0, 0))
+    make_dataset(tmp_path, **small)
+    before = content(tmp_path)
+    with pytest.raises(ConfigurationMismatch, match=named) as error:
+        make_dataset(tmp_path, **dict(small, **change))
+    assert str(tmp_path) in str(error.value)
+    assert '\n' not in str(error.value)
+    assert content(tmp_path) == before
+
+
+def test_foreign_clips_are_not_touched(tmp_path):
+    (tmp_path / 'clips').mkdir()
+    with pytest.raises(ConfigurationMismatch, match='choose another folder'):
+        make_dataset(tmp_path, **QUICK)
+    assert os.listdir(tmp_path) == ['clips']
+
+
+@pytest.mark.parametrize('codings', [{}, {'a': 'mpeg4'}, {'a': {}},
+                                     {'../a': dict(codec='mpeg4')}])
+def test_bad_codings_are_named(tmp_path, codings):
+    with pytest.raises(ValueError, match='coding'):
+        make_dataset(tmp_path, codings=codings, **QUICK)
+
+
+def test_presets_are_arguments():
+    assert set(PRESETS) == {'tiny', 'small', 'standard'}
+    assert PRESETS['standard']['num_subjects'] * 7 * \
+        PRESETS['standard']['takes'] >= 840
