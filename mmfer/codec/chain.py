@@ -8,6 +8,8 @@ first picture; later ones differ by the rounding of each step, by clipping, by
 intra blocks and, in H.264 and HEVC, by the loop filter, which is off. The
 chain is a deterministic feature of the stream, not an approximate picture.
 """
+from functools import lru_cache
+
 import av
 import numpy as np
 
@@ -173,13 +175,21 @@ def follow_motion(step, step_inter, past, past_inter):
         not predicted keeps the motion at its place and is not inter.
     """
     rows, columns = step.shape[:2]
-    y, x = np.mgrid[:rows, :columns]
-    from_x = np.clip(
-        np.rint(x + step[..., 0] / CELL).astype(np.intp), 0, columns - 1)
-    from_y = np.clip(
-        np.rint(y + step[..., 1] / CELL).astype(np.intp), 0, rows - 1)
-    return (step + past[from_y, from_x],
-            step_inter & past_inter[from_y, from_x])
+    cell = np.rint(step * np.float32(1 / CELL)).astype(np.int32)
+    cell += cell_positions(rows, columns)
+    np.clip(cell, 0, (columns - 1, rows - 1), out=cell)
+    source = cell[..., 1] * columns + cell[..., 0]
+    motion = step + np.take(past.reshape(-1, 2), source, 0)
+    return motion, step_inter & np.take(past_inter, source)
+
+
+@lru_cache(maxsize=16)
+def cell_positions(rows, columns):
+    """Return the (x, y) position of every cell, int32 (rows, columns, 2)."""
+    y, x = np.mgrid[:rows, :columns].astype(np.int32)
+    positions = np.stack([x, y], -1)
+    positions.flags.writeable = False
+    return positions
 
 
 class _H264Numbers:

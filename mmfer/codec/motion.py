@@ -81,12 +81,23 @@ class VectorList:
             np.ndarray: float32 (H/8, W/8, 2), pixels (x, y) from the block to
             its reference; 0 where no vector covers the cell.
         """
+        records = self._records
+        motion = np.empty((len(records), 2), np.float32)
+        scale = np.maximum(records['motion_scale'], np.float32(1))
+        np.divide(records['motion_x'], scale, out=motion[:, 0])
+        np.divide(records['motion_y'], scale, out=motion[:, 1])
+        rows, columns = self._shape
+        if len(records) and (records['w'] == 16).all() and (
+                records['h'] == 16).all():
+            x, y = records['dst_x'] >> 4, records['dst_y'] >> 4
+            tall, wide = -(-rows // 2), -(-columns // 2)
+            if 0 <= x.min() and x.max() < wide and 0 <= y.min() and (
+                    y.max() < tall):
+                blocks = np.zeros((tall, wide, 2), np.float32)
+                blocks[y, x] = motion
+                return np.ascontiguousarray(
+                    blocks.repeat(2, 0).repeat(2, 1)[:rows, :columns])
         cells, number = self._indices()
-        scale = np.maximum(self._records['motion_scale'], np.float32(1))
-        motion = np.stack([
-            self._records['motion_x'] / scale,
-            self._records['motion_y'] / scale
-        ], -1).astype(np.float32)
         grid = np.zeros(self._shape + (2, ), np.float32)
         grid.reshape(-1, 2)[cells] = motion[number]
         return grid

@@ -22,7 +22,12 @@ def decode_pictures(bitstream, width, height, steps, name, motion=False):
     Raises:
         DamagedPacket: If a packet does not decode.
     """
-    options = {'flags2': '+export_mvs'} if motion else {}
+    options = {}
+    if motion:
+        options['flags2'] = '+export_mvs'
+        if not bitstream.in_loop_filter:
+            # A picture that is held back loses its vectors.
+            options['flags'] = '+low_delay'
     context = make_decoder(bitstream.codec, bitstream.extradata, width, height,
                            options)
     try:
