@@ -37,6 +37,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 logger = logging.getLogger('mmfer')
 
 DRN_MODULE = 'mmaction.models.localizers.drn'
+DEPENDENCY_MODULE = 'mmaction.utils.dependency'
+CHECKPOINT_MODULE = 'mmengine.runner.checkpoint'
+CONFIG_MODULE = 'mmengine.config.utils'
 UNTOUCHED, DONE, WAITING = 'not needed', 'done', 'waiting'
 
 
@@ -59,12 +62,22 @@ class Repair:
 _RECORDS: Dict[str, Repair] = {}
 
 
-def apply() -> List[Repair]:
+def apply(wait: bool = True) -> List[Repair]:
     """Do what is needed and report it. Calling it again changes nothing.
+
+    Args:
+        wait (bool): Whether a repair may wait until the module that it
+            concerns is imported. With False these modules are imported, so
+            that ``torch.load`` reads checkpoints in a program that does not
+            use mmengine otherwise. Defaults to True.
 
     Returns:
         list[Repair]: One record for each repair, in the order of the table.
     """
+    if not wait:
+        for module in (DEPENDENCY_MODULE, CHECKPOINT_MODULE, CONFIG_MODULE):
+            if _installed(module.partition('.')[0]):
+                importlib.import_module(module)
     for repair in (repair_drn, repair_metadata, repair_multimodal,
                    repair_safe_globals, repair_hub):
         _record(repair())
@@ -236,7 +249,7 @@ def repair_multimodal() -> Repair:
     Returns:
         Repair: What was done.
     """
-    return _when_imported('multimodal', 'mmaction.utils.dependency',
+    return _when_imported('multimodal', DEPENDENCY_MODULE,
                           _switch_multimodal_off)
 
 
@@ -323,7 +336,7 @@ def repair_safe_globals() -> Repair:
     Returns:
         Repair: What was done.
     """
-    return _when_imported('safe_globals', 'mmengine.runner.checkpoint',
+    return _when_imported('safe_globals', CHECKPOINT_MODULE,
                           _allow_checkpoint_names)
 
 
@@ -396,7 +409,7 @@ def repair_hub() -> Repair:
     Returns:
         Repair: What was done.
     """
-    return _when_imported('hub', 'mmengine.config.utils', _name_package)
+    return _when_imported('hub', CONFIG_MODULE, _name_package)
 
 
 def _name_package(utils: Any) -> Repair:

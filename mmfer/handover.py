@@ -59,10 +59,11 @@ def run_script(name: str, argv: Optional[Sequence[str]] = None) -> None:
         SystemExit: With one line when the script is not installed, or as
             the script itself exits.
     """
-    compat.apply()
     try:
         script = find_script(name)
     except ScriptNotFound as error:
         raise SystemExit(f'error: {error}') from None
+    # Some scripts load checkpoints without ever importing mmengine.
+    compat.apply(wait=False)
     sys.argv = [str(script), *(sys.argv[1:] if argv is None else argv)]
     runpy.run_path(str(script), run_name='__main__')

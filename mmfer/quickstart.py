@@ -472,8 +472,9 @@ def run(folder: Path,
     clip = unseen[len(unseen) // 2]
     file = annotations.parent / clip['path']
     scores = predictors['residual'](file)
+    near = os.path.relpath(file)
     prediction = dict(
-        file=os.path.relpath(file),
+        file=str(file) if near.startswith(os.pardir) else near,
         label=clips['metainfo']['classes'][int(scores.argmax())],
         score=float(scores.max()),
         truth=clip['label'])

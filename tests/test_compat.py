@@ -329,6 +329,16 @@ class TestSafeGlobals:
         assert 'weights_only' in without.stderr
         run(code.format('import mmfer; ', file))
 
+    def test_acts_for_programs_that_use_torch_only(self, checkpoint,
+                                                   tmp_path):
+        (tmp_path / 'hub.pth').write_bytes(checkpoint)
+        run(f'''
+            import torch, mmfer
+            states = {{r.state for r in mmfer.compat.apply(wait=False)}}
+            assert 'waiting' not in states
+            torch.load({str(tmp_path / 'hub.pth')!r})
+            ''')
+
     def test_weights_only_stays_on(self):
         import pickle
 
