@@ -76,7 +76,8 @@ class FaceRenderer:
                                   / EXTENT)
         slope_y, slope_x = np.gradient(smooth, EXTENT / len(smooth))
         normal = np.stack([-slope_x, -slope_y, np.ones_like(slope_x)], -1)
-        self.normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+        self.normal = (normal / np.linalg.norm(
+            normal, axis=-1, keepdims=True)).astype(np.float32)
 
     def _basis(self):
         """Fields of all channels and of the head's motion.
@@ -151,12 +152,14 @@ class FaceRenderer:
         return out
 
     def _lit_texture(self, script):
-        facing = np.clip(self.normal @ script.lamp, 0, None)
-        shade = (0.50 + 0.58 * facing)[..., None] * script.tint
-        lit = self.head.copy()
-        lit[..., :3] = np.minimum(self.head[..., :3] * shade,
-                                  self.head[..., 3:])
-        return lit
+        facing = np.clip(self.normal @ script.lamp.astype(np.float32), 0, None)
+        shade = 0.50 + 0.58 * facing
+        planes = cv2.split(self.head)
+        for i in range(3):
+            lit = cv2.multiply(planes[i], shade * np.float32(script.tint[i]),
+                               dtype=cv2.CV_8U)
+            planes[i][:] = np.minimum(lit, planes[3])
+        return cv2.merge(planes)
 
     def _inverse_maps(self, activations, pose):
         """Face coordinate seen by every fourth supersampled pixel.

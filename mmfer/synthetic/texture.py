@@ -316,9 +316,10 @@ def _paint_beard(surface, brush, rng, a, looks, x, y):
     hairs = rng.standard_normal(x.shape, dtype=np.float32)
     hairs = cv2.GaussianBlur(hairs, (0, 0), 0.011 * brush.scale)
     hairs /= hairs.std()
-    density = 0.25 + 1.4 * (looks.beard - 0.6)
-    blend(surface, np.asarray(looks.hair, np.float32) * 0.9,
-          np.clip(cover * density * (1 + 0.45 * hairs), 0, 0.92))
+    density = 0.25 + 1.5 * (looks.beard - 0.6)
+    colour = 0.75 * np.asarray(looks.hair) + 0.15 * np.asarray(looks.skin)
+    blend(surface, colour,
+          np.clip(cover * density * (1 + 0.28 * hairs), 0, 0.94))
 
 
 def _paint_brows(image, brush, rng, a, looks):
