@@ -47,11 +47,15 @@ def test_says_what_to_type_when_the_script_is_absent(tmp_path, monkeypatch):
 
 def test_hands_the_arguments_over(tmp_path, monkeypatch):
     installed(tmp_path, monkeypatch, 'mmaction/.mim/tools/test.py')
+    repaired = []
+    monkeypatch.setattr(handover.compat, 'apply',
+                        lambda wait: repaired.append(wait))
     monkeypatch.setattr(sys, 'argv', ['ours', 'a', '--b'])
     with pytest.raises(SystemExit) as exit_:
         handover.run_script('test.py')
     assert exit_.value.code == ['a', '--b']
     assert sys.argv[0] == str(tmp_path / 'mmaction/.mim/tools/test.py')
+    assert repaired == [False]  # Nothing waits: the script may use torch only.
 
 
 @pytest.mark.parametrize('tool', ['train.py', 'test.py'])

@@ -103,7 +103,8 @@ def clean_environment() -> Dict[str, str]:
         dict[str, str]: For ``subprocess``.
     """
     env = dict(os.environ)
-    for name in ('PYTHONPATH', 'PYTHONHOME', '__PYVENV_LAUNCHER__'):
+    for name in ('PYTHONPATH', 'PYTHONHOME', '__PYVENV_LAUNCHER__',
+                 'VIRTUAL_ENV'):
         env.pop(name, None)
     env.update(PYTHONNOUSERSITE='1', PIP_DISABLE_PIP_VERSION_CHECK='1')
     return env
@@ -143,21 +144,23 @@ def is_complete(venv: Path) -> bool:
     if found != fingerprint():
         return False
     probe = 'import mmfer, mmengine, mmaction, av, numpy, torch, pytest'
-    return subprocess.run([str(interpreter(venv)), '-c', probe],
-                          env=clean_environment(),
-                          cwd=venv,
-                          stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode == 0
+    return succeeds(venv, '-c', probe)
+
+
+def succeeds(venv: Path, *arguments: str) -> bool:
+    """Whether an environment's interpreter runs and ends well."""
+    python = interpreter(venv)
+    return python.exists() and subprocess.run(
+        [str(python), *arguments],
+        env=clean_environment(),
+        cwd=venv,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL).returncode == 0
 
 
 def has_pip(venv: Path) -> bool:
     """Whether an environment's interpreter and its pip run."""
-    python = interpreter(venv)
-    return python.exists() and subprocess.run(
-        [str(python), '-m', 'pip', '--version'],
-        env=clean_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL).returncode == 0
+    return succeeds(venv, '-m', 'pip', '--version')
 
 
 def make_venv(venv: Path) -> None:
