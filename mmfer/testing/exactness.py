@@ -15,7 +15,8 @@ from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from .full_decode import DecodedPicture, decode_with_peeks, read_packets
+from .full_decode import (DecodedPicture, decode_all, decode_with_peeks,
+                          read_packets)
 from .h264_headers import H264Headers
 from .reference_motion import (Blocks, blocks_of, chroma_blocks, chroma_h264,
                                paste, predict, predict_luma)
@@ -240,12 +241,15 @@ def check_file(path,
         yield from _check_h264(path, packets, decoder.extradata,
                                residual_at, limit)
         return
-    history: List[DecodedPicture] = []
-    pairs = decode_with_peeks(path, {'skip_idct': 'all'})
+    if proof == 'decoder':
+        pairs = decode_with_peeks(path, {'skip_idct': 'all'})
+    else:
+        pairs = ((picture, None) for picture in decode_all(path))
+    anchor = None
     for index, (picture, before_idct) in enumerate(pairs):
         if index >= limit:
             return
-        if before_idct is not None:
+        if picture.picture_type in 'PS' and anchor is not None:
             residual = residual_at(index)
             if proof == 'decoder':
                 candidates = [(before_idct.planes, _masks(picture))]
@@ -254,7 +258,7 @@ def check_file(path,
                 # The rounding control is one header bit a picture: the
                 # right one is the one that fits.
                 candidates = [
-                    predict(history[-1].planes, picture.vectors, family, bit)
+                    predict(anchor.planes, picture.vectors, family, bit)
                     for bit in ((0, 1) if family.startswith('mpeg4') else
                                 (0, ))
                 ]
@@ -263,7 +267,7 @@ def check_file(path,
                        for c in candidates),
                       key=lambda a: a.share)
         if picture.picture_type != 'B':
-            history = [picture]
+            anchor = picture
 
 
 def _masks(picture: DecodedPicture):
