@@ -32,6 +32,15 @@ class Accumulator:
         self._integer = interpolation == 'integer'
         self._key = None
 
+    def accepts(self, frame):
+        """Tell whether a frame has the size that is being traced."""
+        return (frame.height, frame.width) == (self._height, self._width)
+
+    @property
+    def started(self):
+        """Whether a key picture has been seen."""
+        return self._key is not None
+
     def start(self, frame):
         """Take the key picture of a new group."""
         self._bits = sample_bits(frame)
@@ -93,12 +102,17 @@ class Accumulator:
         return Residual(
             *out,
             motion=self._cell_motion(),
-            inter=None if self._inter is None else self._inter.copy(),
+            inter=self._covered(),
             picture_type=kind,
             bit_depth=self._bits,
             colorspace=int(frame.colorspace),
             full_range=(int(frame.color_range) == 2
                         or frame.format.name.startswith('yuvj')))
+
+    def _covered(self):
+        if self._inter is None:  # the key picture itself
+            return np.zeros((-(-self._height // 8), -(-self._width // 8)), bool)
+        return self._inter.copy()
 
     def _cell_motion(self):
         displacement = np.stack(

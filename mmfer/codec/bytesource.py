@@ -19,6 +19,7 @@ class ByteReader:
     """
 
     def __init__(self, source):
+        self._closed = False
         if isinstance(source, (str, os.PathLike)):
             self.name = os.fspath(source)
             self._path, self._data = self.name, None
@@ -36,6 +37,9 @@ class ByteReader:
 
     def read(self, position, size):
         """Return `size` bytes at `position`, fewer at the end of the file."""
+        if self._closed:
+            # The number of a closed descriptor may be another file's now.
+            raise ValueError(f'{self.name}: the video is closed; open it again')
         size = min(size, self.length - position)
         if size <= 0 or position < 0:
             return b''
@@ -53,5 +57,6 @@ class ByteReader:
 
     def close(self):
         """Close the file; further reads fail."""
+        self._closed = True
         if self._file is not None:
             self._file.close()

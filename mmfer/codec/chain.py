@@ -132,7 +132,10 @@ class ChainWalker:
             vectors = None
             if self._motion and kind != 'B':
                 vectors = read_vectors(frame, self.bitstream, kind)
-                chain.follow(vectors)
+                if not chain.follow(vectors):
+                    raise DamagedPacket(
+                        f'{self.name}: the picture size changes inside the '
+                        'chain; the file is damaged there')
             if frame.pts in wanted:
                 residual = read_residual(frame, self.bitstream, data, kind,
                                          self.name, self._intra, vectors)
@@ -154,11 +157,18 @@ class _OpenChain:
         self.motion = self.inter = None
 
     def follow(self, vectors):
-        """Add one step's motion to the motion since the start."""
+        """Add one step's motion to the motion since the start.
+
+        Returns:
+            bool: False if the picture is of another size.
+        """
         step, inter = vectors.grid(), vectors.covered()
         if self.motion is not None:
+            if step.shape != self.motion.shape:
+                return False
             step, inter = follow_motion(step, inter, self.motion, self.inter)
         self.motion, self.inter = step, inter
+        return True
 
 
 def follow_motion(step, step_inter, past, past_inter):

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +13,13 @@ from pathlib import Path
 import av
 import numpy as np
 
-from .errors import CompressedVideoError, NoVideoStream
+from .errors import CompressedVideoError, NotPredicted, NoVideoStream
+from .video import CompressedVideo
 
 _ENCODERS = {'mpeg4': 'mpeg4', 'mpeg2video': 'mpeg2video', 'h264': 'libx264'}
 _WHOLE_CLIP = 1_000_000  # longer than any clip, hence one group of pictures
 _LAVC_LONGEST_GROUP = 600  # beyond it MPEG encoders ask for `experimental`
+_NEARLY_EMPTY = .05
 _IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm'}
 
 
@@ -28,6 +31,8 @@ class TranscodeReport:
         path (str): The clip.
         pictures (int): Number of pictures.
         bytes (int): Size of the file.
+        coded_share (float): Non-zero samples in predicted blocks, of three
+            sampled pictures.
         codec, profile (str), gop, qscale, crf (int | None): As asked.
         width, height (int), fps (float): As written.
         versions (dict): Of PyAV and of FFmpeg's encoder library.
@@ -36,6 +41,7 @@ class TranscodeReport:
     path: str
     pictures: int
     bytes: int
+    coded_share: float
     codec: str
     profile: str
     gop: int
@@ -88,7 +94,11 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         FileExistsError: If `out` exists and `overwrite` is False.
         FileNotFoundError: If the source does not exist.
         CompressedVideoError: If the source holds no picture.
-        ValueError: If a setting is out of range.
+        ValueError: If a setting is out of range, or the pictures differ in
+            size.
+
+    Warns:
+        UserWarning: If the residuals written are nearly empty.
     """
     _check(codec, gop, qscale, crf, profile)
     out = Path(out)
@@ -124,8 +134,29 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
+    coded = _coded_share(out)
+    if coded < _NEARLY_EMPTY:
+        warnings.warn(
+            f'{out}: the residual is nearly empty, {coded:.1%} of its sampled '
+            'values are not zero; lower the quantiser or the rate factor',
+            stacklevel=2)
     return TranscodeReport(path=str(out), pictures=written,
-                           bytes=out.stat().st_size, **facts)
+                           bytes=out.stat().st_size, coded_share=coded,
+                           **facts)
+
+
+def _coded_share(path):
+    """Return the share of non-zero inter luma samples of a few pictures."""
+    with CompressedVideo(path) as video:
+        count, nonzero, total = len(video), 0, 0
+        for number in range(1, 4):
+            try:
+                residual = video.residual_at(number * count // 4)
+            except NotPredicted:
+                return 1.0  # key pictures only, which is another matter
+            nonzero += np.count_nonzero(residual.y)
+            total += np.count_nonzero(residual.inter) * 64
+    return nonzero / max(total, 1)
 
 
 def read_provenance(path):
@@ -183,7 +214,7 @@ def _encoder_options(codec, gop, qscale, crf, profile):
 def _encode(first, pictures, temporary, encoder, options, width, height, rate,
             facts, progress, name):
     """Write the container; return the number of pictures."""
-    count = 0
+    count, shape = 0, None
     try:
         with av.open(
                 str(temporary), 'w',
@@ -194,8 +225,17 @@ def _encode(first, pictures, temporary, encoder, options, width, height, rate,
             stream.pix_fmt = 'yuv420p'
             stream.codec_context.thread_count = 1
             for picture in itertools.chain([first], pictures):
-                frame = _frame(picture, name).reformat(
-                    width, height, 'yuv420p', interpolation='AREA')
+                frame = _frame(picture, name)
+                if shape is None:
+                    shape = frame.width, frame.height
+                elif shape != (frame.width, frame.height):
+                    raise ValueError(
+                        f'{name}: picture {count} is {frame.width}x'
+                        f'{frame.height}, the ones before are {shape[0]}x'
+                        f'{shape[1]}; bring them to one size')
+                frame = frame.reformat(
+                    width, height, 'yuv420p', interpolation='AREA',
+                    dst_color_range='MPEG')
                 frame.pts = count
                 frame.time_base = 1 / rate
                 container.mux(stream.encode(frame))
@@ -259,7 +299,11 @@ def _natural(path):
 
 def _from_images(files):
     for file in files:
-        yield from _decoded(file)
+        for picture in _decoded(file):
+            if isinstance(picture, av.VideoFrame):
+                # Their full-range flag would outlive the conversion.
+                picture = picture.to_ndarray(format='rgb24')
+            yield picture
 
 
 def _video_fps(path):
@@ -273,10 +317,11 @@ def _video_fps(path):
 
 
 def _from_video(path, fps):
-    """Yield pictures, resampled in time by nearest earlier picture."""
+    """Yield pictures, resampled in time by the nearest earlier picture."""
     if fps is None:
         yield from _decoded(path)
         return
+    step = 1 / float(_video_fps(path) or fps)
     shown, start, last = 0, None, None
     for picture, time in _decoded(path, with_time=True):
         start = time if start is None else start
@@ -284,9 +329,10 @@ def _from_video(path, fps):
         while last is not None and shown / fps < time - start - 1e-6:
             yield last
             shown += 1
-        last = picture
-    if last is not None:
+        last, end = picture, time + step
+    while last is not None and shown / fps < end - start - 1e-6:
         yield last
+        shown += 1
 
 
 def _decoded(path, with_time=False):

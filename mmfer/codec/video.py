@@ -199,9 +199,26 @@ class CompressedVideo:
     def _empty_residual(self, index, kind):
         """Return zeros in the format that predicted pictures here have."""
         if self._template is None:
-            near = self._packets.nearest(index, PREDICTED)
-            self._template = self.residual_at(near).empty('P', near)
+            try:
+                near = self._packets.nearest(index, PREDICTED)
+                like = self.residual_at(near)
+            except NotPredicted:
+                like = self._true_samples(index).rotated(self.rotation)
+            self._template = like
         return self._template.empty(kind, index)
+
+    def _true_samples(self, index):
+        """Return a true picture in the guise of a residual, for its format."""
+        number = int(self.index.order[index])
+        accumulator = Accumulator(self.index.height, self.index.width)
+        for run in self._packets.groups([number]):
+            for shown, frame in self._decoded(run):
+                if shown == number and accumulator.accepts(frame):
+                    accumulator.start(frame)
+                    return accumulator.residual(frame, 'I')
+        raise DamagedPacket(
+            f'{self.name}: picture {index} does not decode; the file is '
+            'damaged there')
 
     # -- chains and accumulations ------------------------------------------
 
@@ -319,9 +336,13 @@ class CompressedVideo:
             for number, frame in self._decoded(run, motion=True):
                 index = display.get(number)
                 kind = 'N' if index is None else packets.picture_type(index)
+                if not accumulator.accepts(frame):
+                    continue  # reported below if it was wanted
                 if kind == 'I':
                     accumulator.start(frame)
-                elif kind in PREDICTED:
+                if not accumulator.started:
+                    continue
+                if kind in PREDICTED:
                     accumulator.step(
                         read_vectors(frame, self._bitstream, kind))
                 if number in wanted:
