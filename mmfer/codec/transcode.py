@@ -236,6 +236,7 @@ def _encode(first, pictures, temporary, encoder, options, width, height, rate,
                 frame = frame.reformat(
                     width, height, 'yuv420p', interpolation='AREA',
                     dst_color_range='MPEG')
+                frame.pict_type = 0  # the source's types are not ours
                 frame.pts = count
                 frame.time_base = 1 / rate
                 container.mux(stream.encode(frame))
