@@ -1,11 +1,13 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """How well expressions are recognised."""
-from .fer_metric import FERMetric
+from .dumps import evaluate_dumps, format_report, read_dump
+from .fer_metric import FERMetric, format_confusion
 from .functional import (bootstrap_interval, confusion_matrix, macro_f1,
                          per_class_recall, unweighted_average_recall,
                          weighted_average_recall)
 
 __all__ = [
-    'FERMetric', 'bootstrap_interval', 'confusion_matrix', 'macro_f1',
-    'per_class_recall', 'unweighted_average_recall', 'weighted_average_recall'
+    'FERMetric', 'bootstrap_interval', 'confusion_matrix', 'evaluate_dumps',
+    'format_confusion', 'format_report', 'macro_f1', 'per_class_recall',
+    'read_dump', 'unweighted_average_recall', 'weighted_average_recall'
 ]

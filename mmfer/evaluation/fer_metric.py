@@ -90,7 +90,7 @@ class FERMetric(BaseMetric):
         if self.show_confusion:
             print_log(
                 'Confusion matrix (rows: true class)\n' +
-                _table(confusion, _names(names, len(confusion))),
+                format_confusion(confusion, names),
                 logger='current')
         return metrics
 
@@ -156,11 +156,21 @@ def _names(classes: Optional[Sequence[str]], count: int) -> List[str]:
     return list(classes)
 
 
-def _table(confusion: np.ndarray, names: Sequence[str]) -> str:
-    """Write a confusion matrix as text."""
+def format_confusion(confusion: np.ndarray,
+                     classes: Optional[Sequence[str]] = None) -> str:
+    """Write a confusion matrix as text, true classes in rows.
+
+    Args:
+        confusion (np.ndarray): (K, K).
+        classes (Sequence[str], optional): Names of the K classes.
+            Defaults to None, their numbers.
+
+    Returns:
+        str: K + 1 lines.
+    """
+    names = _names(classes, len(confusion))
     width = max(6, *(len(name) for name in names)) + 1
     lines = [''.join(name.rjust(width) for name in ['', *names])]
     for name, row in zip(names, confusion):
-        lines.append(''.join(
-            str(cell).rjust(width) for cell in [name, *row]))
+        lines.append(''.join(str(cell).rjust(width) for cell in [name, *row]))
     return '\n'.join(lines)

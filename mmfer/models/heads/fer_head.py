@@ -29,9 +29,9 @@ class TemporalAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.score = nn.Linear(channels, 1)
+        # A bias would cancel in the softmax.
+        self.score = nn.Linear(channels, 1, bias=False)
         nn.init.zeros_(self.score.weight)
-        nn.init.zeros_(self.score.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Average with the weights softmax(score)."""

@@ -1,0 +1,193 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Every shipped config is parsed, built and run for one step."""
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip('mmaction')
+
+from mmaction.registry import DATASETS, METRICS, MODELS  # noqa: E402
+from mmengine.analysis import get_model_complexity_info  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.dataset import pseudo_collate  # noqa: E402
+from mmengine.fileio import load  # noqa: E402
+from mmengine.optim import build_optim_wrapper  # noqa: E402
+
+from mmfer.testing.labelled_clips import write_labelled_clips  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(
+    path for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts)
+FOLDERS = sorted({path.parent for path in CONFIGS})
+
+pytestmark = pytest.mark.usefixtures('mmaction_scope')
+
+
+def _stem(path):
+    return path.stem
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Small stand-ins for the data sets of the configs."""
+    folder = tmp_path_factory.mktemp('data')
+    write_labelled_clips(folder / 'synthetic_faces', subjects=3)
+    (folder / 'own_clips').symlink_to(folder / 'synthetic_faces')
+    return folder
+
+
+def _batch(loader, count):
+    dataset = DATASETS.build(loader.dataset)
+    return dataset, pseudo_collate([dataset[i] for i in range(count)])
+
+
+
+def _complexity(cfg, batch):
+    """Parameters and multiply-adds of one sample, head included."""
+    model = MODELS.build(cfg.model).eval()
+    model.forward = lambda x: model.extract_feat(x, stage='head')[0]
+    info = get_model_complexity_info(
+        model, tuple(batch['inputs'][0].shape), show_table=False,
+        show_arch=False)
+    return info['params'], info['flops']
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=_stem)
+def test_one_step_of_training_and_test(path, data, monkeypatch):
+    monkeypatch.setenv('MMFER_DATA', str(data))
+    torch.manual_seed(0)
+    cfg = Config.fromfile(path)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    optimiser = build_optim_wrapper(model, cfg.optim_wrapper)
+
+    _, batch = _batch(cfg.train_dataloader, 4)
+    assert batch['inputs'][0].dtype in (torch.int16, torch.uint8)
+    before = [p.detach().clone() for p in model.parameters()]
+    log = model.train_step(batch, optimiser)
+    assert torch.isfinite(log['loss']) and 'top5_acc' not in log
+    changed = [
+        not torch.equal(p, old) for p, old in zip(model.parameters(), before)
+    ]
+    # Behind a block that starts as its shortcut some gradients are zero.
+    assert sum(changed) > len(changed) / 2
+
+    for loader, evaluator in ((cfg.val_dataloader, cfg.val_evaluator),
+                              (cfg.test_dataloader, cfg.test_evaluator)):
+        dataset, batch = _batch(loader, 7)
+        # In test the input is one plain tensor: no picture beside it.
+        assert isinstance(batch['inputs'][0], torch.Tensor)
+        samples = model.test_step(batch)
+        assert samples[0].pred_score.sum().item() == pytest.approx(1)
+        assert samples[0].filename.endswith('.mp4')
+        metric = METRICS.build(evaluator)
+        metric.dataset_meta = dataset.metainfo
+        metric.process(batch, [sample.to_dict() for sample in samples])
+        assert 0 <= metric.evaluate(7)['fer/UAR'] <= 1
+    assert cfg.test_pipeline == cfg.test_dataloader.dataset.pipeline
+    assert dataset.split == 'test'
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=_stem)
+def test_what_mmaction2s_tools_need(path):
+    cfg = Config.fromfile(path)
+    assert cfg.default_scope == 'mmaction'
+    assert cfg.custom_imports == dict(
+        imports=['mmfer'], allow_failed_imports=False)
+    assert cfg.load_from is None and cfg.resume is False
+    assert set(cfg.default_hooks) >= {
+        'runtime_info', 'timer', 'logger', 'param_scheduler', 'checkpoint',
+        'sampler_seed', 'sync_buffers', 'unreadable_clips'
+    }
+    assert cfg.default_hooks.checkpoint.save_best == 'fer/UAR'
+    assert cfg.default_hooks.checkpoint.rule == 'greater'
+    for split in ('train', 'val', 'test'):
+        assert cfg[f'{split}_pipeline'] == \
+            cfg[f'{split}_dataloader'].dataset.pipeline
+        assert cfg[f'{split}_dataloader'].dataset.split == split
+    # The base batch is what the learning rate is meant for.
+    assert cfg.auto_scale_lr.base_batch_size == \
+        cfg.train_dataloader.batch_size
+    assert list(Config.fromfile(path, lazy_import=False)._cfg_dict)
+
+
+def test_file_names_are_unique_and_have_no_dots():
+    """mim looks a config up by its base name; mmengine splits at a dot."""
+    stems = [p.stem for p in (ROOT / 'configs').rglob('*.py')]
+    assert len(stems) == len(set(stems))
+    assert not any('.' in stem for stem in stems)
+    assert len(CONFIGS) >= 8
+
+
+def test_the_rgb_twin_differs_in_the_reader_only():
+    folder = ROOT / 'configs' / 'residual'
+    name = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-{}.py'
+    chained, rgb = (
+        Config.fromfile(folder / name.format(mode)).to_dict()
+        for mode in ('chained', 'rgb'))
+    for cfg in (chained, rgb):
+        reader = cfg.pop('reader')
+        for part in ('train', 'val', 'test'):
+            for pipeline in (cfg[f'{part}_pipeline'],
+                             cfg[f'{part}_dataloader']['dataset']['pipeline']):
+                assert pipeline.pop(2) == reader
+    assert chained == rgb
+    assert reader['type'] == 'mmfer.ReadFrames'
+
+
+def test_data_folder_by_environment_and_by_option(monkeypatch):
+    path = CONFIGS[0]
+    monkeypatch.delenv('MMFER_DATA', raising=False)
+    root = Config.fromfile(path).train_dataloader.dataset.data_root
+    assert root.startswith('data/')
+    monkeypatch.setenv('MMFER_DATA', '/elsewhere')
+    cfg = Config.fromfile(path)
+    assert cfg.val_dataloader.dataset.data_root == '/elsewhere' + root[4:]
+    cfg.merge_from_dict({'train_dataloader.dataset.data_root': 'mine'})
+    assert cfg.train_dataloader.dataset.data_root == 'mine'
+
+
+def _table(readme):
+    """Rows of the README whose last cell links to a config."""
+    rows = {}
+    for line in readme.read_text(encoding='utf-8').splitlines():
+        cells = [cell.strip() for cell in line.strip('|').split('|')]
+        if line.startswith('|') and '](' in cells[-1]:
+            rows[cells[-1].split('](')[1].rstrip(')').lstrip('./')] = cells
+    return rows
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=_stem)
+def test_readme_says_the_size_of_the_model(path, data, monkeypatch):
+    monkeypatch.setenv('MMFER_DATA', str(data))
+    cells = _table(path.parent / 'README.md')[path.name]
+    cfg = Config.fromfile(path)
+    _, batch = _batch(cfg.test_dataloader, 1)
+    params, flops = _complexity(cfg, batch)
+    assert f'{params / 1e6:.2f} M' in cells, (params, flops)
+    assert f'{flops / 1e9:.3f} G' in cells, (params, flops)
+
+
+@pytest.mark.parametrize('folder', FOLDERS, ids=_stem)
+def test_metafile(folder, data, monkeypatch):
+    monkeypatch.setenv('MMFER_DATA', str(data))
+    content = load(str(folder / 'metafile.yml'))
+    collections = [entry['Name'] for entry in content['Collections']]
+    for entry in content['Collections']:
+        assert (ROOT / entry['README']).is_file()
+    assert isinstance(content['Models'], list)
+    for model in content['Models']:
+        path = ROOT / model['Config']
+        assert path in CONFIGS and path.stem == model['Name']
+        assert model['In Collection'] in collections
+        # The inferencer by name reads this field without asking.
+        assert model['Weights']
+        cfg = Config.fromfile(path)
+        _, batch = _batch(cfg.test_dataloader, 1)
+        params, flops = _complexity(cfg, batch)
+        said = model['Metadata']
+        assert said['Parameters'] == params and said['FLOPs'] == flops
+        assert said['Epochs'] == cfg.train_cfg.max_epochs
+        assert said['Batch Size'] == cfg.train_dataloader.batch_size
