@@ -153,7 +153,7 @@ def write_script(item):
     return Script(
         activations=active.astype(np.float32), pose=pose, gaze=looking,
         light=light, lamp=lamp / np.linalg.norm(lamp),
-        tint=1 + rng.uniform(-0.06, 0.06, 3),
+        tint=1 + rng.uniform(-0.045, 0.045, 3),
         noise=float(rng.uniform(0.6, 2.6)), fps=fps,
         seed=[item.seed, item.subject, CLASSES.index(item.label), item.take,
               2]), labels

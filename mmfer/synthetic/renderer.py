@@ -67,10 +67,13 @@ class FaceRenderer:
     def __init__(self, anatomy, looks, size):
         self.anatomy, self.size = anatomy, size
         self.unit = size * _SUPER / (2 * HALF_VIEW)
-        self.head, self.depth = paint_head(
+        self.head, self.depth, hair = paint_head(
             anatomy, looks, int(round(1.1 * self.unit * EXTENT)))
         self.features = Features(anatomy, looks)
         self.folds, self.fold_drive = fold_maps(anatomy, looks.wrinkles)
+        # Folds are skin-deep.
+        self.folds *= 1 - cv2.resize(hair, (MAP_SIZE, MAP_SIZE),
+                                     interpolation=cv2.INTER_AREA)
         self.basis = self._basis()
         smooth = cv2.GaussianBlur(self.depth, (0, 0), 0.02 * len(self.depth)
                                   / EXTENT)
@@ -205,22 +208,6 @@ class FaceRenderer:
 
     def _place(self, contours, pose):
         """Contours after the motion of the head, as `Features.draw` likes."""
-        def place(points):
-            # The relief where a point is on average.
-            centre = points.mean(0)
-            depth = relief(self.anatomy, centre[..., 0], centre[..., 1])
-            depth = depth - _TURN_DEPTH
-            shape = (-1,) + (1,) * (points.ndim - 2)
-            p = [weight.reshape(shape) for weight in pose.T]
-            x, y = points[..., 0] - _NECK[0], points[..., 1] - _NECK[1]
-            moved = np.stack(
-                [points[..., 0] + p[0] * x + p[1] * y + p[2] + p[3] * depth,
-                 points[..., 1] + p[4] * x + p[5] * y + p[6] + p[7] * depth],
-                -1)
-            pixels = (moved - VIEW_CENTRE) * self.unit + (
-                self.size * _SUPER / 2 - 0.5)
-            return np.round(16 * pixels).astype(np.int32)
-
         a = self.anatomy
         mouth = dict(contours.mouth)
         half = 1.2 * a.mouth_half_width
@@ -231,9 +218,36 @@ class FaceRenderer:
             strip[:, :2, 1] = edge[:, None]
             strip[:, 2:, 1] = edge[:, None] + height
             mouth[name] = strip
-        return ([{k: place(v) for k, v in eye.items()}
-                 for eye in contours.eyes],
-                {k: place(v) for k, v in mouth.items()})
+        parts = [*contours.eyes, mouth]
+        # All points go through at once, then back into their places.
+        lines = [line for part in parts for line in part.values()]
+        flat = [line.reshape(len(pose), -1, 2) for line in lines]
+        ends = np.cumsum([line.shape[1] for line in flat])[:-1]
+        placed = np.split(self._turn(np.concatenate(flat, 1), pose), ends, 1)
+        placed = iter([new.reshape(old.shape)
+                       for new, old in zip(placed, lines)])
+        parts = [{name: next(placed) for name in part} for part in parts]
+        return parts[:2], parts[2]
+
+    def _turn(self, points, pose):
+        """Move (T, N, 2) points in face units with the head.
+
+        Returns:
+            numpy.ndarray: (T, N, 2) int32, sixteenths of a supersampled
+            pixel.
+        """
+        # The relief where a point is on average.
+        centre = points.mean(0)
+        depth = relief(self.anatomy, centre[:, 0], centre[:, 1])
+        depth = depth - _TURN_DEPTH
+        p = pose.T[..., None]
+        x, y = points[..., 0] - _NECK[0], points[..., 1] - _NECK[1]
+        moved = np.stack(
+            [points[..., 0] + p[0] * x + p[1] * y + p[2] + p[3] * depth,
+             points[..., 1] + p[4] * x + p[5] * y + p[6] + p[7] * depth], -1)
+        pixels = (moved - VIEW_CENTRE) * self.unit + (
+            self.size * _SUPER / 2 - 0.5)
+        return np.round(16 * pixels).astype(np.int32)
 
 
 def _pose_weights(pose):

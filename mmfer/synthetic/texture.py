@@ -149,7 +149,13 @@ class Painter:
 
 def blend(image, colour, mask):
     """Paint a colour (or an image) over an image in place."""
-    image += mask[..., None] * (np.asarray(colour, np.float32) - image)
+    # Most shapes are small: leave the rest of the canvas alone.
+    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    box = (slice(y, y + height), slice(x, x + width))
+    colour = np.asarray(colour, np.float32)
+    if colour.ndim == 3:
+        colour = colour[box]
+    image[box] += mask[box][..., None] * (colour - image[box])
 
 
 def paint_head(anatomy, looks, size):
@@ -161,15 +167,15 @@ def paint_head(anatomy, looks, size):
         size (int): Height and width of the texture.
 
     Returns:
-        tuple[numpy.ndarray, numpy.ndarray]: (size, size, 4) uint8 RGBA with
-        premultiplied alpha, and the relief, (size, size) float32 face units.
+        tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]: (size, size, 4)
+        uint8 RGBA with premultiplied alpha, the relief, (size, size) float32
+        face units, and how much hair covers the skin, (size, size) float32.
     """
     rng = np.random.default_rng(looks.seed)
     a, brush = anatomy, Painter(size)
     x, y = lattice(size)
     z = relief(a, x, y)
     skin = np.asarray(looks.skin, np.float32)
-    hair = np.asarray(looks.hair, np.float32)
     image = np.empty((size, size, 3), np.float32)
     image[:] = 0.62 * skin
     alpha = np.zeros((size, size), np.float32)
@@ -190,12 +196,14 @@ def paint_head(anatomy, looks, size):
     blend(image, surface, face)
     alpha = np.maximum(alpha, face)
     _paint_brows(image, brush, rng, a, looks)
+    hair = np.zeros((size, size), np.float32)
     if looks.hair_style != 'bald':
-        alpha = _paint_hair_front(image, alpha, brush, rng, a, looks, x, y)
+        hair = _paint_hair_front(image, alpha, brush, rng, a, looks, x, y)
+    alpha = np.maximum(alpha, hair)
     out = np.empty((size, size, 4), np.uint8)
     out[..., :3] = np.clip(image * alpha[..., None], 0, 255) + 0.5
     out[..., 3] = 255 * alpha + 0.5
-    return out, z
+    return out, z, hair
 
 
 def _paint_body(image, alpha, brush, rng, a, looks, skin):
@@ -385,4 +393,4 @@ def _paint_hair_front(image, alpha, brush, rng, a, looks, x, y):
     image *= (1 - 0.28 * cast * alpha)[..., None]
     blend(image, hair * (shade[..., None]
                          + 0.17 * _strands(rng, brush.size, stretch)), shape)
-    return np.maximum(alpha, shape)
+    return shape
