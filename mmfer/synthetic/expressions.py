@@ -1,13 +1,12 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The seven DFEW expressions as combinations of action units.
 
-Which units belong to an expression, and how many people show each, follows
-Table 1 of Du, Tao and Martinez, "Compound facial expressions of emotion", PNAS
-111(15), E1454-E1462, 2014: units seen in more than 70 % of the people are
-`core`, the others carry the share of people who used them. Units that
-only the EMFACS prototypes list (Ekman, Friesen and Hager, *FACS
-Investigator's Guide*, 2002: AU6 and AU26 for happiness, AU5 and AU23 for
-anger, AU27 for surprise, AU15 for disgust) have shares of our choice. Strengths are ours.
+Which units belong to an expression follows the EMFACS prototypes (Ekman,
+Friesen and Hager, *FACS Investigator's Guide*, 2002) and Table 1 of Du, Tao
+and Martinez, "Compound facial expressions of emotion", PNAS 111(15),
+E1454-E1462, 2014, which also lists the share of people who show a unit that
+not everybody uses. Our shares are guided by that table, not copied: some
+are changed so that persons differ more. Strengths are ours.
 """
 from dataclasses import dataclass
 
