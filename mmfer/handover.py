@@ -4,7 +4,9 @@
 mmaction2 keeps ``train.py``, ``test.py`` and its analysis tools in the folder
 ``.mim/tools`` of the installed package. Running them from here means that the
 repairs of ``mmfer.compat`` are in place before their first import, also for
-those scripts that never read a config.
+those scripts that never read a config. From the command line::
+
+    python -m mmfer.handover deployment/publish_model.py in.pth out.pth
 """
 import importlib.util
 import runpy
@@ -67,3 +69,9 @@ def run_script(name: str, argv: Optional[Sequence[str]] = None) -> None:
     compat.apply(wait=False)
     sys.argv = [str(script), *(sys.argv[1:] if argv is None else argv)]
     runpy.run_path(str(script), run_name='__main__')
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 2:
+        raise SystemExit('usage: python -m mmfer.handover SCRIPT [arguments]')
+    run_script(sys.argv[1], sys.argv[2:])

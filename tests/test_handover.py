@@ -111,3 +111,17 @@ def test_shell_scripts_pass_everything_on(tmp_path, script, arguments,
                            capture_output=True,
                            text=True)
     assert short.returncode == 2 and 'usage:' in short.stderr
+
+
+def test_any_script_can_be_named_on_the_command_line(tmp_path):
+    import torch
+    source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
+    torch.save(dict(state_dict={}, optimizer=1), source)
+    out = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', 'mmfer.handover',
+         'deployment/publish_model.py', str(source), str(target)],
+        cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': str(REPOSITORY)})
+    assert out.returncode == 0, out.stderr
+    published, = tmp_path.glob('out_*.pth')
+    assert 'optimizer' not in torch.load(published, weights_only=True)
