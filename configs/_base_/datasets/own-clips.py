@@ -6,13 +6,12 @@ dataset_type = 'mmfer.FERDataset'
 data_root = '{{$MMFER_DATA:data}}/own_clips'
 ann_file = 'annotations.json'
 
-# The reader is the third step of each pipeline.
-reader = dict(type='mmfer.ReadResiduals', mode='chained')
-
+# The reader is the third step of each pipeline. Children exchange it and
+# nothing else.
 train_pipeline = [
     dict(type='mmfer.OpenCompressedVideo'),
     dict(type='mmfer.SampleSegments', num_segments=16),
-    reader,
+    dict(type='mmfer.ReadResiduals', mode='chained'),
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0)),
     dict(type='Resize', scale=(112, 112), keep_ratio=False),
     dict(type='mmfer.FlipResidual', flip_ratio=0.5),
@@ -26,7 +25,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='mmfer.OpenCompressedVideo'),
     dict(type='mmfer.SampleSegments', num_segments=16, test_mode=True),
-    reader,
+    dict(type='mmfer.ReadResiduals', mode='chained'),
     dict(type='Resize', scale=(112, 112), keep_ratio=False),
     dict(type='mmfer.FormatResidual', input_format='NCHW'),
     dict(

@@ -8,12 +8,10 @@ ann_file = 'annotations.json'
 
 # The reader is the third step of each pipeline. Children exchange it and
 # nothing else.
-reader = dict(type='mmfer.ReadResiduals', mode='chained')
-
 train_pipeline = [
     dict(type='mmfer.OpenCompressedVideo'),
     dict(type='mmfer.SampleSegments', num_segments=8),
-    reader,
+    dict(type='mmfer.ReadResiduals', mode='chained'),
     dict(type='RandomCrop', size=96),
     dict(type='mmfer.FlipResidual', flip_ratio=0.5),
     dict(type='mmfer.ResidualScale', gain=(0.7, 1.4)),
@@ -25,7 +23,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='mmfer.OpenCompressedVideo'),
     dict(type='mmfer.SampleSegments', num_segments=8, test_mode=True),
-    reader,
+    dict(type='mmfer.ReadResiduals', mode='chained'),
     dict(type='CenterCrop', crop_size=96),
     dict(type='FormatShape', input_format='NCHW'),
     dict(
