@@ -103,8 +103,7 @@ class Features:
         colours['depth'] = 0.6 * colours['inside']
         self.colours = {name: tuple(float(v) for v in colour) + (255.0,)
                         for name, colour in colours.items()}
-        self.lip_tint = 1 - (np.asarray(looks.lips) / skin).astype(
-            np.float32)
+        self.lip_tint = tuple(np.asarray(looks.lips) / skin) + (1.0,)
 
     def contours(self, activations, gaze):
         """Contours of eyes and mouth.
@@ -230,14 +229,13 @@ class Features:
         lips = _mask(part, np.concatenate([outer_up, upper[::-1]]))
         cv2.fillPoly(lips, [np.concatenate([lower, outer_down[::-1]])], 205,
                      cv2.LINE_AA, 4)
-        lips = cv2.blur(lips, (3, 3))[..., None] * np.float32(1 / 255)
+        red = cv2.multiply(part, self.lip_tint)
         # Light from above falls on the lower lip.
         shine = np.zeros(part.shape[:2], np.uint8)
         _line(shine, (lower + outer_down)[4:13] // 2, 255,
               max(1, round(0.02 * unit)))
-        shine = cv2.blur(shine, (5, 5))[..., None] * np.float32(0.10)
-        part[..., :3] = np.minimum(
-            part[..., :3] * (1 - lips * self.lip_tint) + shine, 255)
+        _blend(red, cv2.add(red, (28, 28, 28, 0)), cv2.blur(shine, (5, 5)))
+        _blend(part, red, cv2.blur(lips, (3, 3)))
         if (lower[:, 1] - upper[:, 1]).max() > 13:
             inside = np.empty_like(part)
             inside[:] = colours['inside']
@@ -282,5 +280,5 @@ def _mask(image, points):
 
 
 def _blend(image, other, mask):
-    mask = mask[..., None].astype(np.int32)
-    image[:] = (image * (255 - mask) + other * mask + 127) // 255
+    mask = mask * np.float32(1 / 255)
+    image[:] = cv2.blendLinear(other, image, mask, 1 - mask)
