@@ -1,0 +1,415 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""How long does it take to read a few residuals, against reading RGB?
+
+    python tools/benchmark/read.py --out read.json
+
+Two clips are made at run time from a seeded synthetic face (MPEG-4 with GOP
+12, H.264 with the encoder's defaults); ``--clip`` adds your own. Each method
+goes from a path to arrays of N uniformly sampled pictures, opening included,
+decoders on one thread. All methods run in random order within each round, so
+that a busy machine slows all of them; ratios hold within one run only. RGB
+readers must agree on the pictures and residual readers on the residuals
+before any is timed; who does not agree is left out. CPU time is that of this
+process and its children, all threads.
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import platform
+import random
+import statistics
+import sys
+import tempfile
+import time
+
+# One thread everywhere, before any library starts its pool.
+for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+    os.environ.setdefault(_name, '1')
+os.environ.setdefault('OPENCV_FFMPEG_CAPTURE_OPTIONS', 'threads;1')
+
+import av  # noqa: E402
+import numpy as np  # noqa: E402
+
+from mmfer.codec import CompressedVideo, VideoIndex, transcode  # noqa: E402
+from mmfer.testing import face_like  # noqa: E402
+
+BASE = 'mmfer residuals'
+DECORD = 'decord'
+
+
+class Reader:
+    """One way to read a clip.
+
+    Args:
+        name (str): row of the table.
+        kind (str): 'residual', 'rgb' or 'motion': what it returns; methods
+            of the first two kinds are checked against each other.
+        read (callable): (path, indices) -> stacked arrays.
+        prepare (callable, optional): path -> something that is not timed,
+            handed to ``read`` as third argument.
+    """
+
+    def __init__(self, name, kind, read, prepare=None):
+        self.name, self.kind = name, kind
+        self.read, self.prepare = read, prepare
+
+    def bind(self, path, indices):
+        """The call to time, without arguments."""
+        if self.prepare is None:
+            return lambda: self.read(path, indices)
+        ready = self.prepare(path)
+        return lambda: self.read(path, indices, ready)
+
+
+def mmfer_residuals(path, indices, index=None):
+    with CompressedVideo(path, index=index) as video:
+        return [r.y for r in video.residuals_at(indices)]
+
+
+def mmfer_bgr(path, indices):
+    with CompressedVideo(path) as video:
+        return [r.to_bgr() for r in video.residuals_at(indices)]
+
+
+def mmfer_chain(path, indices):
+    with CompressedVideo(path) as video:
+        return [r.y for r in video.chained_at(indices)]
+
+
+def pyav_rgb(path, indices):
+    """Decode until the last asked picture, convert the asked ones."""
+    wanted, found = set(indices), {}
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type, stream.thread_count = 'NONE', 1
+        for number, frame in enumerate(container.decode(stream)):
+            if number in wanted:
+                found[number] = frame.to_ndarray(format='rgb24')
+            if len(found) == len(wanted):
+                break
+    return [found[i] for i in indices]
+
+
+def opencv_reader(cv2, seek):
+
+    def read(path, indices):
+        capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        frames, at = [], 0
+        for index in sorted(indices):
+            if seek:
+                capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+            else:
+                while at < index:
+                    capture.grab()
+                    at += 1
+                at += 1
+            frames.append(capture.read()[1][..., ::-1])
+        capture.release()
+        return frames
+
+    return read
+
+
+def torchcodec_reader(decoders, mode):
+
+    def read(path, indices):
+        decoder = decoders.VideoDecoder(
+            path, seek_mode=mode, num_ffmpeg_threads=1,
+            dimension_order='NHWC')
+        return decoder.get_frames_at(indices=list(indices)).data.numpy()
+
+    return read
+
+
+def mmaction_vectors(loading):
+
+    def read(path, indices):
+        transform = loading.PyAVDecodeMotionVector(multi_thread=False)
+        with av.open(path) as container:
+            results = dict(video_reader=container,
+                           frame_inds=np.array(indices))
+            return transform.transform(results)['motion_vectors']
+
+    return read
+
+
+def make_readers():
+    """All methods that this machine can run, and notes on the others."""
+    readers = [
+        Reader(BASE, 'residual', mmfer_residuals),
+        Reader('mmfer residuals, index kept', 'residual', mmfer_residuals,
+               VideoIndex.build),
+        Reader('mmfer residuals as BGR', 'bgr', mmfer_bgr),
+        Reader('mmfer chained', 'chain', mmfer_chain),
+        Reader('PyAV', 'rgb', pyav_rgb),
+    ]
+    notes = []
+
+    def optional(module, make):
+        try:
+            readers.extend(make(importlib.import_module(module)))
+        except Exception as error:  # a broken installation is a note, too
+            reason = str(error).strip().split('\n')[0][:120]
+            notes.append(f'{module.split(".")[0]} left out: {reason}')
+
+    def decord(library):
+        return [
+            Reader(DECORD, 'rgb', lambda path, indices: library.VideoReader(
+                path, num_threads=1).get_batch(indices).asnumpy())
+        ]
+
+    def opencv(cv2):
+        cv2.setNumThreads(1)
+        return [
+            Reader('OpenCV, grab', 'rgb', opencv_reader(cv2, False)),
+            Reader('OpenCV, seek', 'rgb', opencv_reader(cv2, True))
+        ]
+
+    def torchcodec(decoders):
+        import torch
+        torch.set_num_threads(1)
+        return [
+            Reader(f'torchcodec, {mode}', 'rgb',
+                   torchcodec_reader(decoders, mode))
+            for mode in ('exact', 'approximate')
+        ]
+
+    optional('decord', decord)
+    optional('cv2', opencv)
+    optional('torchcodec.decoders', torchcodec)
+    optional('mmaction.datasets.transforms.loading', lambda loading: [
+        Reader('mmaction2 PyAVDecodeMotionVector', 'motion',
+               mmaction_vectors(loading))
+    ])
+    return readers, notes
+
+
+def disqualified(results):
+    """Names and reasons of readers that do not agree with the first.
+
+    Args:
+        results (dict): name -> (kind, list of arrays).
+
+    Returns:
+        dict[str, str]: RGB may differ by two levels on average (conversion),
+        residuals not at all; nothing but motion may be all zero.
+    """
+    out, reference = {}, {}
+    for name, (kind, arrays) in results.items():
+        stack = np.stack([np.asarray(a) for a in arrays]).astype(np.int32)
+        if kind != 'motion' and not stack.any():
+            out[name] = 'all zero'
+            continue
+        first = reference.setdefault(kind, stack)
+        limit = {'rgb': 2.0}.get(kind, 0.0)
+        if first.shape != stack.shape:
+            out[name] = f'shape {stack.shape}, expected {first.shape}'
+        elif np.abs(first - stack).mean() > limit:
+            off = [round(float(x), 1) for x in
+                   np.abs(first - stack).mean((1, 2, 3)[:stack.ndim - 1])]
+            out[name] = f'other pictures than PyAV, mean differences {off}'
+    return out
+
+
+def measure(calls, rounds, seed, least=.02):
+    """Time all calls in random order, round by round.
+
+    Args:
+        calls (dict[str, callable]): what to time.
+        rounds (int): samples a call.
+        seed (int): of the order.
+        least (float): seconds that a sample should last; short calls are
+            repeated within it.
+
+    Returns:
+        dict[str, dict]: lists ``cpu`` and ``wall`` in ms a call.
+    """
+    repeats = {}
+    for name, call in calls.items():
+        call()
+        begin = time.perf_counter()
+        call()
+        took = time.perf_counter() - begin
+        repeats[name] = max(1, min(50, int(np.ceil(least / max(took, 1e-6)))))
+    samples = {name: dict(cpu=[], wall=[]) for name in calls}
+    rng = random.Random(seed)
+    for _ in range(rounds):
+        order = list(calls)
+        rng.shuffle(order)
+        for name in order:
+            cpu, wall = cpu_seconds(), time.perf_counter()
+            for _ in range(repeats[name]):
+                calls[name]()
+            wall = time.perf_counter() - wall
+            cpu = cpu_seconds() - cpu
+            samples[name]['cpu'].append(1e3 * cpu / repeats[name])
+            samples[name]['wall'].append(1e3 * wall / repeats[name])
+    return samples
+
+
+def cpu_seconds():
+    """CPU time of this process, all threads, and of its ended children."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
+
+
+def make_clips(folder, pictures, size):
+    """Write the two standard clips; returns label -> path."""
+    # With this grain the bytes a picture are those of talking faces.
+    frames = face_like(pictures, (size, size), noise=3.5)
+    clips = {}
+    for label, name, options in (
+        ('MPEG-4, GOP 12', 'mpeg4.mp4', dict(codec='mpeg4', gop=12)),
+        ('H.264, defaults', 'h264.mp4', dict(codec='h264', profile='stock'))):
+        path = os.path.join(folder, name)
+        transcode(frames, path, **options)
+        clips[label] = path
+    return clips
+
+
+def benchmark_clip(path, readers, samples, rounds, seed):
+    """Verify, then time, all readers on one clip."""
+    with CompressedVideo(path) as video:
+        count = len(video)
+        facts = dict(codec=video.codec, width=video.width,
+                     height=video.height, pictures=count)
+    # Middle of equal segments, as in testing.
+    indices = [int((i + .5) * count / samples) for i in range(samples)]
+    results, failed = {}, {}
+    for reader in readers:
+        try:
+            results[reader.name] = (reader.kind, reader.bind(path, indices)())
+        except Exception as error:
+            failed[reader.name] = f'{type(error).__name__}: {error}'
+    failed.update(disqualified(results))
+    calls = {r.name: r.bind(path, indices) for r in readers
+             if r.name not in failed}
+    with open(path, 'rb') as file:
+        data = file.read()
+    facts.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
+                 indices=indices, left_out=failed,
+                 kinds={r.name: r.kind for r in readers if r.name in calls},
+                 samples=measure(calls, rounds, seed))
+    return facts
+
+
+def versions():
+    found = {}
+    for module in ('av', 'numpy', 'decord', 'cv2', 'torch', 'torchcodec',
+                   'mmaction'):
+        if module in sys.modules:
+            found[module] = getattr(sys.modules[module], '__version__', '?')
+    found['libavcodec'] = '.'.join(map(str, av.library_versions['libavcodec']))
+    return found
+
+
+def processor():
+    """Name of the processor, as far as the system tells."""
+    try:
+        with open('/proc/cpuinfo') as file:
+            return next(line.split(':')[1].strip() for line in file
+                        if line.startswith('model name'))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def render(report):
+    """Markdown: a table for each clip, the ratios, the notes."""
+    lines = [
+        f'{report["machine"]["processor"]}, {report["machine"]["cores"]} '
+        f'cores, load {report["machine"]["load"][0]:.1f}; '
+        f'{report["rounds"]} interleaved rounds, 1 thread; '
+        f'{report["asked"]} pictures a clip.', ''
+    ]
+    for label, clip in report['clips'].items():
+        lines += [
+            f'**{label}** ({clip["pictures"]} pictures '
+            f'{clip["width"]}x{clip["height"]}, {clip["codec"]}, '
+            f'{clip["bytes"] / 1e6:.2f} MB)', '',
+            '| method | CPU ms, median | quartiles | wall ms, median | '
+            f'CPU time / {BASE} |', '|---|---|---|---|---|'
+        ]
+        base = statistics.median(clip['samples'][BASE]['cpu'])
+        for name, sample in sorted(
+                clip['samples'].items(),
+                key=lambda item: statistics.median(item[1]['cpu'])):
+            low, middle, high = np.percentile(sample['cpu'], (25, 50, 75))
+            lines.append(
+                f'| {name} | {middle:.2f} | {low:.2f} - {high:.2f} | '
+                f'{statistics.median(sample["wall"]):.2f} | '
+                f'{middle / base:.1f} |')
+        lines.append('')
+        for what, ratio in ratios(clip).items():
+            lines.append(f'* {what}: **{ratio:.1f}x** the CPU time of {BASE}')
+        lines += [f'* {n} left out: {why}'
+                  for n, why in clip['left_out'].items()] + ['']
+    return '\n'.join(lines + [f'* {note}' for note in report['notes']])
+
+
+def ratios(clip):
+    """Headline ratios of one clip: medians of CPU time."""
+    middle = {n: statistics.median(s['cpu'])
+              for n, s in clip['samples'].items()}
+    out = {}
+    if DECORD in middle:
+        out[DECORD] = middle[DECORD] / middle[BASE]
+    rgb = {n: t for n, t in middle.items() if clip['kinds'][n] == 'rgb'}
+    if rgb:
+        best = min(rgb, key=rgb.get)
+        out[f'best RGB reader ({best})'] = rgb[best] / middle[BASE]
+    return out
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('--out', help='JSON file for every sample')
+    parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--asked', type=int, default=8, metavar='N',
+                        help='pictures read from each clip')
+    parser.add_argument('--pictures', type=int, default=300,
+                        help='length of the clips made here')
+    parser.add_argument('--size', type=int, default=224,
+                        help='width and height of the clips made here')
+    parser.add_argument('--clip', action='append', default=[],
+                        help='a video of yours; may be repeated')
+    parser.add_argument('--seed', type=int, default=0)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    readers, notes = make_readers()
+    load, cores = os.getloadavg(), os.cpu_count()
+    if load[0] > .5 * cores:
+        notes.append(f'the load was {load[0]:.1f} on {cores} cores: trust '
+                     'CPU times and their ratios, not wall times')
+        print(f'warning: {notes[-1]}', file=sys.stderr)
+    report = dict(
+        machine=dict(processor=processor(), cores=cores, load=load,
+                     system=platform.platform(),
+                     python=platform.python_version()),
+        rounds=args.rounds, asked=args.asked, seed=args.seed, clips={},
+        notes=notes)
+    with tempfile.TemporaryDirectory() as folder:
+        clips = make_clips(folder, args.pictures, args.size)
+        clips.update({os.path.basename(path): path for path in args.clip})
+        for label, path in clips.items():
+            print(f'timing {label} ...', file=sys.stderr, flush=True)
+            report['clips'][label] = benchmark_clip(
+                path, readers, args.asked, args.rounds, args.seed)
+    report['versions'] = versions()
+    if args.out:
+        temporary = f'{args.out}.part'
+        with open(temporary, 'w') as file:
+            json.dump(report, file, indent=1)
+        os.replace(temporary, args.out)
+    print(render(report))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
