@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Write synthetic clips and their annotation to disk."""
+import inspect
 import json
 import multiprocessing
 import os
@@ -10,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import cv2
+
+from mmfer.codec import transcode
 
 from .expressions import CLASSES
 from .faces import (SyntheticFaces, expression_activations, render_clip)
@@ -109,6 +112,13 @@ def _check_codings(codings):
         if not isinstance(coding, dict) or 'codec' not in coding:
             raise ValueError(f'coding {name!r} is {coding!r}; expected a '
                              "dict such as dict(codec='mpeg4', gop=12)")
+        # The pictures, the file and their rate are not the coding's to say.
+        known = set(inspect.signature(transcode).parameters) - {
+            'source', 'out', 'fps', 'overwrite', 'progress'}
+        unknown = sorted(set(coding) - known)
+        if unknown:
+            raise ValueError(f'coding {name!r} has unknown arguments '
+                             f'{unknown}; known are {sorted(known)}')
         if Path(name).name != name or name.startswith('.'):
             raise ValueError(f'coding {name!r} cannot name a folder')
     if not codings:
@@ -118,7 +128,10 @@ def _check_codings(codings):
 def _prepare(folder, configuration):
     """Make a folder and note, or compare, what it is to hold."""
     path = folder / CONFIGURATION
-    if path.exists():
+    # A run that failed before its first clip binds nobody.
+    begun = (folder / ANNOTATIONS).exists() or any(
+        (folder / 'clips').glob('*'))
+    if begun and path.exists():
         try:
             stored = json.loads(path.read_text(encoding='utf-8'))
         except ValueError:
@@ -133,7 +146,7 @@ def _prepare(folder, configuration):
             raise ConfigurationMismatch(
                 f'{folder}: holds synthetic faces made with {said}; choose '
                 'another folder or delete this one')
-    elif (folder / 'clips').exists() or (folder / ANNOTATIONS).exists():
+    elif begun:
         raise ConfigurationMismatch(
             f'{folder}: holds clips but no {CONFIGURATION}; choose another '
             'folder')
@@ -168,7 +181,6 @@ def write_clip(item, targets):
         targets (list[tuple[str, dict]]): Folder and arguments of
             `mmfer.codec.transcode` of every coding.
     """
-    from mmfer.codec import transcode
     pictures = render_clip(item)
     for folder, coding in targets:
         partial = Path(folder, '.partial', f'{item.name}.{os.getpid()}.mp4')

@@ -162,12 +162,22 @@ def test_other_arguments_are_refused(tmp_path, change, named):
 
 def test_foreign_clips_are_not_touched(tmp_path):
     (tmp_path / 'clips').mkdir()
+    (tmp_path / 'clips' / 'mine.mp4').write_bytes(b'mine')
     with pytest.raises(ConfigurationMismatch, match='choose another folder'):
         make_dataset(tmp_path, **QUICK)
     assert os.listdir(tmp_path) == ['clips']
 
 
+def test_failed_start_does_not_bind(tmp_path):
+    small = dict(QUICK, num_subjects=1, classes=('sad',), shares=(1, 0, 0))
+    with pytest.raises(ValueError, match='vp9'):
+        make_dataset(tmp_path, codec='vp9', **small)
+    make_dataset(tmp_path, **small)
+    assert len(content(tmp_path)) == 1
+
+
 @pytest.mark.parametrize('codings', [{}, {'a': 'mpeg4'}, {'a': {}},
+                                     {'a': dict(codec='mpeg4', speed=1)},
                                      {'../a': dict(codec='mpeg4')}])
 def test_bad_codings_are_named(tmp_path, codings):
     with pytest.raises(ValueError, match='coding'):
