@@ -17,10 +17,6 @@ from .residual import Residual
 
 _TYPE_NAMES = {1: 'I', 2: 'P', 3: 'B', 4: 'S'}
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-_NO_VECTORS = np.zeros(0, [('source', 'i4'), ('w', 'u1'), ('h', 'u1'),
-                           ('dst_x', 'i2'), ('dst_y', 'i2'),
-                           ('motion_x', 'i4'), ('motion_y', 'i4'),
-                           ('motion_scale', 'u2')])
 
 
 def grey_options(bitstream):
@@ -147,8 +143,8 @@ def read_vectors(frame, bitstream, kind):
     if not bitstream.has_motion:
         return None
     side_data = frame.side_data.get('MOTION_VECTORS')
-    records = _NO_VECTORS if side_data is None else side_data.to_ndarray()
-    return VectorList(records, frame.height, frame.width, both=kind == 'B')
+    data = b'' if side_data is None else bytes(side_data)
+    return VectorList(data, frame.height, frame.width, both=kind == 'B')
 
 
 def read_residual(frame, bitstream, data, kind, name, intra='zero',
@@ -180,8 +176,9 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
         inter = vectors.covered()
         if kind != 'B':
             motion = vectors.grid  # made when asked for
-    clear = inter if intra == 'zero' and inter is not None and not inter.all(
-    ) else None
+    clear = None
+    if intra == 'zero' and inter is not None and not inter.all():
+        clear = np.nonzero(~inter)
     signed = [
         _signed(plane, bits, clear, height, width)
         for plane in planes(frame, bits)[:3]
@@ -206,20 +203,30 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
                     or frame.format.name.startswith('yuvj')))
 
 
-def _signed(plane, bits, keep, height, width):
-    """Return samples minus grey as int16, 0 outside the kept cells."""
+def _signed(plane, bits, clear, height, width):
+    """Return samples minus grey as int16, with some cells set to 0.
+
+    Args:
+        plane (np.ndarray): uint8 or uint16 (h, w).
+        bits (int): Bits a sample.
+        clear (tuple | None): Rows and columns of the cells to clear.
+        height, width (int): Size of the luma plane.
+    """
     grey = 1 << bits - 1
     if bits > 8:
         plane = plane.astype(np.int32)
-    if keep is None:
-        return np.subtract(plane, grey, dtype=np.int16, casting='unsafe')
-    rows, columns = keep.shape
+    out = np.subtract(plane, grey, dtype=np.int16, casting='unsafe')
+    if clear is None:
+        return out
+    rows, columns = clear
     down = CELL // round(height / plane.shape[0])
     across = CELL // round(width / plane.shape[1])
-    # Whole cells, so that the mask multiplies a reshaped view.
-    full = np.zeros((rows * down, columns * across), np.int16)
-    out = full[:plane.shape[0], :plane.shape[1]]
-    np.subtract(plane, grey, out=out, dtype=np.int16, casting='unsafe')
-    full.reshape(rows, down, columns, across)[...] *= keep[:, None, :, None]
-    return np.ascontiguousarray(out)
-
+    if plane.shape[0] % down == 0 and plane.shape[1] % across == 0:
+        cells = out.reshape(plane.shape[0] // down, down,
+                            plane.shape[1] // across, across)
+        cells[rows, :, columns] = 0
+    else:
+        for row, column in zip(rows.tolist(), columns.tolist()):
+            out[row * down:(row + 1) * down,
+                column * across:(column + 1) * across] = 0
+    return out

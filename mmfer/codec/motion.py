@@ -5,37 +5,71 @@ import numpy as np
 CELL = 8  # the smallest block whose vector FFmpeg exports
 
 
+# libavutil/motion_vector.h, `AVMotionVector`; 64-bit alignment.
+VECTOR = np.dtype({
+    'names': ['source', 'w', 'h', 'dst_x', 'dst_y', 'motion_x', 'motion_y',
+              'motion_scale'],
+    'formats': ['i4', 'u1', 'u1', 'i2', 'i2', 'i4', 'i4', 'u2'],
+    'offsets': [0, 4, 5, 10, 12, 24, 28, 32],
+    'itemsize': 40,
+})
+# The same bytes as int16 columns, for tests of many fields at once.
+_COLUMNS = VECTOR.itemsize // 2
+_SIZE, _CENTRE = 2, slice(5, 7)
+_BLOCK_SIZE = np.frombuffer(bytes([16, 16]), np.int16)[0]
+
+
 class VectorList:
     """The motion vectors of one decoded picture.
 
     Args:
-        records (np.ndarray): What PyAV's `MotionVectors.to_ndarray` returns.
+        data (bytes): FFmpeg's motion vector side data.
         height, width (int): Size of the picture in pixels.
         both (bool): Take the vectors to later pictures, too. Defaults to
             False.
     """
 
-    __slots__ = ('_records', '_shape', '_cells')
+    __slots__ = ('_records', '_shape', '_cells', '_block_cells')
 
-    def __init__(self, records, height, width, both=False):
-        if not both and len(records) and (records['source'] >= 0).any():
+    def __init__(self, data, height, width, both=False):
+        records = np.frombuffer(data, VECTOR)
+        if not both and len(records) and records['source'].max() >= 0:
             records = records[records['source'] < 0]  # from earlier pictures
-        else:
-            # The decoder's memory is not ours. Copying fields is 10x slower.
-            records = np.frombuffer(records.tobytes(), records.dtype)
         self._records = records
         self._shape = -(-height // CELL), -(-width // CELL)
         self._cells = None
+        self._block_cells = self._blocks()
 
     def __len__(self):
         return len(self._records)
+
+    def _blocks(self):
+        """Return (row, column) of each vector if all are of 16x16 blocks.
+
+        Returns:
+            tuple | None: None also where a damaged stream places a block
+            outside of the picture.
+        """
+        if not len(self._records):
+            return None
+        table = np.frombuffer(
+            np.ascontiguousarray(self._records), np.int16).reshape(
+                -1, _COLUMNS)
+        if (table[:, _SIZE] != _BLOCK_SIZE).any():
+            return None
+        # FFmpeg gives the centre of the block.
+        x, y = (table[:, _CENTRE] >> 4).T
+        rows, columns = self._block_shape()
+        if x.min() < 0 or y.min() < 0 or x.max() >= columns or (
+                y.max() >= rows):
+            return None
+        return y, x
 
     def _indices(self):
         """Return (cell, vector) index pairs, each block over all its cells."""
         if self._cells is None:
             rows, columns = self._shape
             width, height = self._records['w'], self._records['h']
-            # FFmpeg gives the centre of the block.
             x = (self._records['dst_x'] - (width >> 1)) >> 3
             y = (self._records['dst_y'] - (height >> 1)) >> 3
             number = np.arange(len(x))
@@ -53,23 +87,21 @@ class VectorList:
             self._cells = y.astype(np.intp) * columns + x, number
         return self._cells
 
-    def covers_all(self):
-        """Tell, at little cost, that no block lacks a vector.
+    def _block_shape(self):
+        return -(-self._shape[0] // 2), -(-self._shape[1] // 2)
 
-        Returns:
-            bool: False also where that would take a closer look.
-        """
+    def _from_blocks(self, blocks):
         rows, columns = self._shape
-        area = int(self._records['w'].astype(np.int32)
-                   @ self._records['h'].astype(np.int32))
-        # Blocks of one direction do not overlap; whole 16x16 blocks are coded.
-        return (rows % 2 == 0 and columns % 2 == 0
-                and area == rows * columns * CELL * CELL)
+        cells = blocks.repeat(2, 0).repeat(2, 1)
+        return np.ascontiguousarray(cells[:rows, :columns])
 
     def covered(self):
         """Return the cells that some vector covers, bool (H/8, W/8)."""
-        if self.covers_all():
-            return np.ones(self._shape, bool)
+        blocks = self._block_cells
+        if blocks is not None:
+            mask = np.zeros(self._block_shape(), bool)
+            mask[blocks] = True
+            return self._from_blocks(mask)
         mask = np.zeros(self._shape, bool)
         mask.reshape(-1)[self._indices()[0]] = True
         return mask
@@ -86,17 +118,11 @@ class VectorList:
         scale = np.maximum(records['motion_scale'], np.float32(1))
         np.divide(records['motion_x'], scale, out=motion[:, 0])
         np.divide(records['motion_y'], scale, out=motion[:, 1])
-        rows, columns = self._shape
-        if len(records) and (records['w'] == 16).all() and (
-                records['h'] == 16).all():
-            x, y = records['dst_x'] >> 4, records['dst_y'] >> 4
-            tall, wide = -(-rows // 2), -(-columns // 2)
-            if 0 <= x.min() and x.max() < wide and 0 <= y.min() and (
-                    y.max() < tall):
-                blocks = np.zeros((tall, wide, 2), np.float32)
-                blocks[y, x] = motion
-                return np.ascontiguousarray(
-                    blocks.repeat(2, 0).repeat(2, 1)[:rows, :columns])
+        blocks = self._block_cells
+        if blocks is not None:
+            grid = np.zeros(self._block_shape() + (2, ), np.float32)
+            grid[blocks] = motion
+            return self._from_blocks(grid)
         cells, number = self._indices()
         grid = np.zeros(self._shape + (2, ), np.float32)
         grid.reshape(-1, 2)[cells] = motion[number]
