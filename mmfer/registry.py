@@ -74,9 +74,11 @@ PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS, 'mmfer.engine')
 METRICS = _child(MMENGINE_METRICS, 'mmfer.evaluation')
 EVALUATOR = _child(MMENGINE_EVALUATOR, 'mmfer.evaluation')
 
-# The package has no module of these kinds; users' own modules may join them.
-# The location is the package itself: without any, mmengine would look for the
-# older ``mmfer.utils.register_all_modules`` and warn that mmfer is missing.
-VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'mmfer')
-VISBACKENDS = _child(MMENGINE_VISBACKENDS, 'mmfer')
+# Pictures.
+VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'mmfer.visualization')
+VISBACKENDS = _child(MMENGINE_VISBACKENDS, 'mmfer.visualization')
+
+# The package has no module of this kind; users' own modules may join. The
+# location is the package itself: without any, mmengine would look for the
+# older `mmfer.utils.register_all_modules` and warn that mmfer is missing.
 INFERENCERS = _child(MMENGINE_INFERENCERS, 'mmfer')
