@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from .errors import CompressedVideoError, NotPredicted, NoVideoStream
 from .video import CompressedVideo
@@ -215,6 +216,7 @@ def _encode(first, pictures, temporary, encoder, options, width, height, rate,
             facts, progress, name):
     """Write the container; return the number of pictures."""
     count, shape = 0, None
+    scaler = VideoReformatter()  # setting one up costs more than scaling
     try:
         with av.open(
                 str(temporary), 'w',
@@ -233,9 +235,9 @@ def _encode(first, pictures, temporary, encoder, options, width, height, rate,
                         f'{name}: picture {count} is {frame.width}x'
                         f'{frame.height}, the ones before are {shape[0]}x'
                         f'{shape[1]}; bring them to one size')
-                frame = frame.reformat(
-                    width, height, 'yuv420p', interpolation='AREA',
-                    dst_color_range='MPEG')
+                frame = scaler.reformat(
+                    frame, width, height, 'yuv420p', interpolation='AREA',
+                    dst_color_range='MPEG', threads=1)
                 frame.pict_type = 0  # the source's types are not ours
                 frame.pts = count
                 frame.time_base = 1 / rate
