@@ -26,7 +26,7 @@ from mmfer.testing import check_file, fingerprint
 from mmfer.testing.full_decode import decode_all
 
 COLUMNS = ('file', 'codec', 'pictures', 'P', 'read', 'proof', 'compared',
-           'exact', 'worst picture', 'weighted', 'deterministic')
+           'exact', 'worst picture', 'weighted', 'damaged', 'deterministic')
 
 
 def shuffled_reads_agree(path, indices, orders=3, seed=0):
@@ -83,7 +83,7 @@ def examine(path, limit, orders):
             'pictures': len(kinds), 'P': len(predicted),
             'read': share(len(readable), len(predicted)),
             'proof': proof_for(path, video) or 'none', 'compared': '-',
-            'exact': '-', 'worst picture': '-', 'weighted': '-',
+            'exact': '-', 'worst picture': '-', 'weighted': '-', 'damaged': '-',
         }
         if facts['proof'] != 'none':
             facts.update(compare(path, video, facts['proof'], limit))
@@ -95,10 +95,12 @@ def examine(path, limit, orders):
 
 def compare(path, video, proof, limit):
     """The columns that need the independent prediction."""
-    agreements = [
+    everything = [
         a for a in check_file(path, lambda i: video.residual_at(i, 'error'),
                               proof, limit) if sum(a.total)
     ]
+    # Errors in the stream are concealed differently with true references.
+    agreements = [a for a in everything if not a.damaged]
     right = sum(sum(a.right) for a in agreements)
     total = sum(sum(a.total) for a in agreements)
     residual = next(iter(video.residuals_at([a.index for a in agreements[:1]])),
@@ -113,6 +115,7 @@ def compare(path, video, proof, limit):
         f'{worst.index}: {share(sum(worst.right), sum(worst.total))}',
         'weighted': share(sum(a.weighted for a in agreements),
                           len(agreements)),
+        'damaged': len(everything) - len(agreements),
     }
 
 

@@ -17,6 +17,8 @@ from .residual import Residual
 
 _TYPE_NAMES = {1: 'I', 2: 'P', 3: 'B', 4: 'S'}
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+# Before FFmpeg 8.1.2 a missing reference of more than 8 bits was not grey.
+_OLD_PYAV = int(av.__version__.partition('.')[0]) < 18
 
 
 def grey_options(bitstream):
@@ -168,6 +170,10 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
         bits = sample_bits(frame)
     except UnsupportedStream as error:
         raise UnsupportedStream(f'{name}: {error}') from None
+    if bits > 8 and bitstream.codec == 'h264' and _OLD_PYAV:
+        raise UnsupportedStream(
+            f'{name}: H.264 of {bits} bits is read exactly from PyAV 18 on; '
+            f'pip install "av>=18,<19" or {TRANSCODE_ADVICE}')
     height, width = frame.height, frame.width
     inter = motion = None
     if vectors is None:

@@ -32,11 +32,13 @@ class Agreement:
         total (tuple[int]): samples compared: inter, unsaturated, covered by
             the reference prediction.
         weighted (bool): explicit weights other than 1 were coded.
+        damaged (bool): the residual says so of itself.
     """
     index: int
     right: Tuple[int, ...]
     total: Tuple[int, ...]
     weighted: bool = False
+    damaged: bool = False
 
     @property
     def share(self) -> float:
@@ -263,8 +265,8 @@ def check_file(path,
                                 (0, ))
                 ]
             yield max((Agreement(
-                index, *compare_planes(picture.planes, *c, residual))
-                       for c in candidates),
+                index, *compare_planes(picture.planes, *c, residual),
+                damaged=residual.damaged) for c in candidates),
                       key=lambda a: a.share)
         if picture.picture_type != 'B':
             anchor = picture
@@ -289,12 +291,14 @@ def _check_h264(path, packets, extradata, residual_at, limit):
         if unfiltered is None:
             continue
         number = picture.packet
+        # More than fit into the buffer: it may have dropped newer ones, such
+        # as B references, before older ones.
         references = []
         for earlier in range(number - 1, -1, -1):
             if earlier in decoded and slices[earlier][0].reference:
                 references.append(decoded[earlier])
             if (slices[earlier] and slices[earlier][0].idr
-                    or len(references) >= headers.max_refs() + 4):
+                    or len(references) >= 2 * headers.max_refs() + 4):
                 break
         weights = [w for s in slices[number] for w in s.weights]
         residual = residual_at(index)
@@ -306,4 +310,4 @@ def _check_h264(path, packets, extradata, residual_at, limit):
         yield Agreement(
             index,
             *compare_planes(unfiltered.planes, *prediction, residual, depth),
-            not plain)
+            not plain, residual.damaged)
