@@ -28,6 +28,11 @@ def parse_args():
     parser.add_argument(
         '--epochs', type=int, help='stretch the schedule to this many epochs')
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument(
+        '--store',
+        metavar='FOLDER',
+        help='keep what is read for later epochs and seeds: faster, takes '
+        'some GB; the folder may be deleted afterwards')
     parser.add_argument('--out', default='work_dirs/ablation/results.jsonl')
     parser.add_argument(
         '--configs',
@@ -59,7 +64,8 @@ def main():
             osp.join(args.configs, CONFIG.format(row.variant)),
             osp.join(args.data, row.coding),
             osp.join(osp.dirname(args.out),
-                     f'{row.coding}_{row.variant}_{seed}'), seed, args.epochs)
+                     f'{row.coding}_{row.variant}_{seed}'), seed, args.epochs,
+            args.store)
         ablation.append_result(args.out, row, seed,
                                dict(ablation.run_once(cfg), **protocol))
     print(ablation.format_table(ablation.read_results(args.out)))

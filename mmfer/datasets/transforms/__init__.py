@@ -10,10 +10,12 @@ from .formatting import FormatResidual
 from .opening import OpenCompressedVideo
 from .reading import ReadFrames, ReadResiduals
 from .sampling import SampleSegments
+from .storing import StoredReader
 from .streams import JoinStreams, ReadApex, ReadKeyframe, SplitStreams
 
 __all__ = [
     'FlipResidual', 'FormatResidual', 'JoinStreams', 'OpenCompressedVideo',
     'ReadApex', 'ReadFrames', 'ReadKeyframe', 'ReadResiduals', 'ResidualErase',
-    'ResidualNoise', 'ResidualScale', 'SampleSegments', 'SplitStreams'
+    'ResidualNoise', 'ResidualScale', 'SampleSegments', 'SplitStreams',
+    'StoredReader'
 ]

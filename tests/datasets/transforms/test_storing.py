@@ -1,0 +1,57 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""What is kept on disk is what the reader reads."""
+import os
+
+import numpy as np
+import pytest
+from mmcv.transforms import Compose
+
+import mmfer  # noqa: F401
+from mmfer.datasets import FERDataset
+
+READERS = [
+    dict(type='mmfer.ReadResiduals', mode='single'),
+    dict(type='mmfer.ReadResiduals', mode='chained', motion=True),
+    dict(type='mmfer.ReadResiduals', mode='accumulated', channels='y'),
+    dict(type='mmfer.ReadFrames')
+]
+
+
+def steps(reader, **sampling):
+    return Compose([
+        dict(type='mmfer.OpenCompressedVideo'),
+        dict(type='mmfer.SampleSegments', num_segments=4, **sampling), reader
+    ])
+
+
+@pytest.mark.parametrize('reader', READERS)
+def test_stored_samples_are_the_readers(labelled_folder, tmp_path, reader):
+    dataset = FERDataset(str(labelled_folder / 'annotations.json'), [])
+    plain = steps(reader)
+    stored = steps(
+        dict(type='mmfer.StoredReader', reader=reader, folder=str(tmp_path)))
+    for repeat in range(3):
+        for number in (0, 3):
+            np.random.seed(repeat)
+            expected = plain(dataset.get_data_info(number))
+            np.random.seed(repeat)
+            found = stored(dataset.get_data_info(number))
+            assert set(found) == set(expected)
+            for name in ('img_shape', 'modality', 'num_residual_channels'):
+                assert found.get(name) == expected.get(name)
+            assert found['imgs'][0].dtype == expected['imgs'][0].dtype
+            assert np.array_equal(found['imgs'], expected['imgs'])
+            assert found['imgs'][0].flags.writeable
+    assert len(os.listdir(tmp_path)) == 2  # each clip was read once
+    assert not list(tmp_path.glob('*.part'))
+
+
+def test_windows_are_refused(labelled_folder, tmp_path):
+    dataset = FERDataset(str(labelled_folder / 'annotations.json'), [])
+    stored = steps(
+        dict(type='mmfer.StoredReader', reader=READERS[1],
+             folder=str(tmp_path)), window=4)
+    np.random.seed(1)
+    with pytest.raises(ValueError, match='window=None'):
+        for number in range(8):
+            stored(dataset.get_data_info(number))
