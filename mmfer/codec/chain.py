@@ -187,10 +187,12 @@ def follow_motion(step, step_inter, past, past_inter):
     rows, columns = step.shape[:2]
     cell = np.rint(step * np.float32(1 / CELL)).astype(np.int32)
     cell += cell_positions(rows, columns)
-    np.clip(cell, 0, (columns - 1, rows - 1), out=cell)
+    # np.clip costs more than both of these on arrays this small.
+    np.maximum(cell, 0, out=cell)
+    np.minimum(cell, last_cell(rows, columns), out=cell)
     source = cell[..., 1] * columns + cell[..., 0]
-    motion = step + np.take(past.reshape(-1, 2), source, 0)
-    return motion, step_inter & np.take(past_inter, source)
+    motion = step + past.reshape(-1, 2).take(source, 0)
+    return motion, step_inter & past_inter.take(source)
 
 
 @lru_cache(maxsize=16)
@@ -200,6 +202,14 @@ def cell_positions(rows, columns):
     positions = np.stack([x, y], -1)
     positions.flags.writeable = False
     return positions
+
+
+@lru_cache(maxsize=16)
+def last_cell(rows, columns):
+    """Return the largest (x, y) position, int32 (2,)."""
+    last = np.array([columns - 1, rows - 1], np.int32)
+    last.flags.writeable = False
+    return last
 
 
 class _H264Numbers:
