@@ -34,3 +34,5 @@ model = dict(
         topk=(1, ),
         average_clips='prob'),
     data_preprocessor=dict(format_shape='NCTHW'))
+
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

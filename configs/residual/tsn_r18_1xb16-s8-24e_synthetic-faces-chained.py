@@ -16,3 +16,5 @@ model = dict(
         in_channels=512,
         topk=(1, ),
         average_clips='prob'))
+
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

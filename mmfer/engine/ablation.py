@@ -90,11 +90,15 @@ def stretch_schedule(cfg: Config, epochs: int) -> None:
     """
     factor = epochs / cfg.train_cfg.max_epochs
     cfg.train_cfg.max_epochs = epochs
+
+    def place(epoch: int) -> int:
+        return max(1, round(epoch * factor)) if epoch else 0
+
     for scheduler in cfg.param_scheduler:
-        for key in ('begin', 'end', 'T_max'):
-            if key in scheduler:
-                scheduler[key] = max(
-                    round(scheduler[key] * factor), 0 if key == 'begin' else 1)
+        scheduler.begin = place(scheduler.begin)
+        scheduler.end = max(scheduler.begin + 1, place(scheduler.end))
+        if 'T_max' in scheduler:
+            scheduler.T_max = scheduler.end - scheduler.begin
 
 
 def reading_cost(cfg: Config, clips: int = 60) -> float:

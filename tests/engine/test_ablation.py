@@ -37,6 +37,11 @@ def test_schedule_is_stretched():
     for old, new in zip(whole, cfg.param_scheduler):
         assert new['end'] == old['end'] / 2 and new['begin'] == \
             old['begin'] / 2
+    ablation.stretch_schedule(cfg, 2)
+    # No two schedulers at once, however short the training.
+    assert [(s['begin'], s['end']) for s in cfg.param_scheduler] == \
+        [(0, 1), (1, 2)]
+    assert cfg.param_scheduler[1]['T_max'] == 1
 
 
 def test_resuming(tmp_path):

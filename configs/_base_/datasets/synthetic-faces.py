@@ -14,7 +14,7 @@ train_pipeline = [
     dict(type='mmfer.ReadResiduals', mode='chained'),
     dict(type='RandomCrop', size=96),
     dict(type='mmfer.FlipResidual', flip_ratio=0.5),
-    dict(type='mmfer.ResidualScale', gain=(0.7, 1.4)),
+    dict(type='mmfer.ResidualScale', gain=(0.8, 1.25)),
     dict(type='FormatShape', input_format='NCHW'),
     dict(
         type='PackActionInputs',

@@ -19,6 +19,6 @@ model = dict(
         consensus='conv',
         hidden_channels=128,
         pool_size=3,
-        dropout_ratio=0.3,
+        dropout_ratio=0.1,
         label_smooth_eps=0.1),
     data_preprocessor=dict(type='mmfer.FERDataPreprocessor'))
