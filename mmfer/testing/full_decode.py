@@ -2,8 +2,9 @@
 """The ordinary decoder as a witness: true pictures, vectors, predictions.
 
 Nothing here uses :mod:`mmfer.codec`. A file is decoded from its start with
-true references; :func:`peek` asks "what would this packet give with that
-option changed?" at any point, in a forked child, so that the decoder that
+true references; :func:`decode_with_peeks` asks on the way "what would this
+packet give with that option changed?", in a second decoder that has seen the
+same packets or, for long files, in a forked child, so that the decoder that
 carries on keeps its true references.
 """
 
@@ -15,6 +16,9 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
+
+# Up to here (some 5 ms) decoding again is cheaper than forking.
+_REPLAY_SAMPLES = 1_000_000
 
 _TYPES = {1: 'I', 2: 'P', 3: 'B', 4: 'S'}
 
@@ -160,9 +164,37 @@ def switch_option(context: 'av.CodecContext', name: str, value: str) -> None:
         raise OSError(f'FFmpeg refused {name}={value} (error {code})')
 
 
+def _after_switch(context, data, number, options):
+    for name, value in options.items():
+        switch_option(context, name, value)
+    frames = context.decode(padded_packet(data, number))
+    frames += context.decode(None)
+    found = [_picture(f) for f in frames if f.pts == number]
+    return found[-1] if found else None
+
+
+def replay(context: 'av.CodecContext', packets: List[bytes],
+           options: Dict[str, str]) -> Optional[DecodedPicture]:
+    """Decode all packets but the last as usual, the last with other options.
+
+    Args:
+        context (av.CodecContext): a fresh, single-threaded decoder.
+        packets (list[bytes]): packets from the start of the stream.
+        options (dict): options to switch, see :func:`switch_option`.
+
+    Returns:
+        DecodedPicture | None: picture of the last packet, if there is one.
+    """
+    for number, data in enumerate(packets[:-1]):
+        context.decode(padded_packet(data, number))
+    return _after_switch(context, packets[-1], len(packets) - 1, options)
+
+
 def peek(context: 'av.CodecContext', data: bytes, number: int,
          options: Dict[str, str]) -> Optional[DecodedPicture]:
     """Decode one packet with other options and forget that it happened.
+
+    It happens in a forked child: Linux and macOS only.
 
     Args:
         context (av.CodecContext): an open, single-threaded decoder.
@@ -179,13 +211,9 @@ def peek(context: 'av.CodecContext', data: bytes, number: int,
         code = 1
         try:
             os.close(receiver)
-            for name, value in options.items():
-                switch_option(context, name, value)
-            frames = context.decode(padded_packet(data, number))
-            frames += context.decode(None)
-            found = [_picture(f) for f in frames if f.pts == number]
+            found = _after_switch(context, data, number, options)
             with os.fdopen(sender, 'wb') as pipe:
-                pickle.dump(found[-1] if found else None, pipe)
+                pickle.dump(found, pipe)
             code = 0
         finally:
             os._exit(code)
@@ -227,7 +255,11 @@ def decode_with_peeks(path,
         return picture, other if picture.picture_type in 'PS' else None
 
     for number, data in enumerate(packets):
-        if decoder.is_open:
+        samples = decoder.width * decoder.height * number
+        if 0 < samples <= _REPLAY_SAMPLES:
+            others[number] = replay(
+                new_decoder(base), packets[:number + 1], options)
+        elif number:
             others[number] = peek(decoder, data, number, options)
         for frame in decoder.decode(padded_packet(data, number)):
             yield pair(frame)

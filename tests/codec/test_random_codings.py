@@ -32,7 +32,7 @@ ALWAYS = {
 SOMETIMES = {
     'no-deblock': 1, 'constrained-intra': 1, 'aud': 1, 'intra-refresh': 1,
     'scenecut': 40, 'open-gop': 1, 'trellis': 0, 'stitchable': 1,
-    'pic-struct': 1, 'chroma-qp-offset': 4, 'fake-interlaced': 1,
+    'pic-struct': 1, 'chroma-qp-offset': 4,
     'nal-hrd': 'vbr:vbv-maxrate=500:vbv-bufsize=500'
 }
 
