@@ -54,6 +54,14 @@ def test_other_containers(make_clip, suffix):
         check(make_clip('h264_deblock', count=14, suffix=suffix))) == 1
 
 
+def test_monochrome(make_clip):
+    path = make_clip(x264(pix_fmt='gray'), count=8)
+    assert total_share(check(path)) == 1
+    with CompressedVideo(path) as video:
+        residual = video.residual_at(3)
+        assert residual.y.any() and not residual.u.any()
+
+
 def test_small_partitions_but_for_their_inexact_vectors(make_clip):
     """FFmpeg exports one vector of an 8x8 block cut smaller: few misfits."""
     share = total_share(check(make_clip('h264_partitions', count=14)))

@@ -41,15 +41,12 @@ def random_h264(rng):
     """A recipe and a suffix."""
     chosen = {key: rng.choice(values) for key, values in ALWAYS.items()}
     chosen.update({k: v for k, v in SOMETIMES.items() if rng.random() < 1 / 6})
-    pix_fmt = rng.choice(('yuv420p', ) * 5 + ('yuv422p', 'yuv444p',
-                                              'yuv420p10le', 'yuvj420p',
-                                              'gray'))
-    if pix_fmt == 'gray':
-        chosen['weightp'] = 0  # x264 crashes
     recipe = x264(
         ':'.join(f'{k}={v}' for k, v in chosen.items()),
         crf=rng.choice((10, 20, 30, 40)), gop=rng.choice((3, 12, 20, 60)),
-        bframes=rng.choice((0, 0, 0, 2, 3, 8)), pix_fmt=pix_fmt)
+        bframes=rng.choice((0, 0, 0, 2, 3, 8)),
+        pix_fmt=rng.choice(('yuv420p', ) * 5 + ('yuv422p', 'yuv444p',
+                                                'yuv420p10le', 'yuvj420p')))
     return recipe, rng.choice(('.mp4', '.mp4', '.mov', '.mkv', '.ts', '.flv'))
 
 
@@ -109,7 +106,8 @@ def test_exact_and_in_order(tmp_path, family, seed):
     coding, suffix = (random_h264 if family == 'h264' else random_mpeg)(rng)
     path = write_video(tmp_path / f'clip{suffix}',
                        random_frames(rng, coding.codec), coding)
-    kinds = ''.join(p.picture_type for p in decode_all(path))
+    pictures = decode_all(path)
+    kinds = ''.join(p.picture_type for p in pictures)
     with CompressedVideo(path, otherwise='error') as video:
         assert video.picture_types == kinds, coding
         agreements = list(
@@ -117,7 +115,14 @@ def test_exact_and_in_order(tmp_path, family, seed):
                        'numpy' if family == 'h264' else 'decoder'))
     assert len(agreements) == kinds.count('P')
     for a in agreements:
-        assert not a.damaged, (a, coding)
         assert a.right == a.total, (a, coding)
-    compared = sum(sum(a.total) for a in agreements)
-    assert compared or not agreements, coding
+        if sum(a.total):
+            assert not a.damaged, (a, coding)
+        else:  # wholly intra, or saturated everywhere
+            assert wholly_intra(pictures[a.index]), (a, coding)
+
+
+def wholly_intra(picture):
+    """Tell whether nearly no sample of a true picture is inter."""
+    vectors = picture.vectors
+    return (vectors['w'].astype(int) * vectors['h']).sum() < 1024
