@@ -16,7 +16,7 @@ from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 import numpy as np
 
 from .full_decode import (DecodedPicture, decode_all, decode_with_peeks,
-                          read_packets)
+                          discarded_packets, read_packets)
 from .h264_headers import H264Headers
 from .reference_motion import (Blocks, blocks_of, chroma_blocks, chroma_h264,
                                paste, predict, predict_luma)
@@ -247,11 +247,13 @@ def check_file(path,
         pairs = decode_with_peeks(path, {'skip_idct': 'all'})
     else:
         pairs = ((picture, None) for picture in decode_all(path))
-    anchor = None
-    for index, (picture, before_idct) in enumerate(pairs):
+    anchor, hidden, index = None, discarded_packets(path), -1
+    for picture, before_idct in pairs:
+        visible = picture.packet not in hidden
+        index += visible
         if index >= limit:
             return
-        if picture.picture_type in 'PS' and anchor is not None:
+        if visible and picture.picture_type in 'PS' and anchor is not None:
             residual = residual_at(index)
             if proof == 'decoder':
                 candidates = [(before_idct.planes, _masks(picture))]
@@ -287,8 +289,11 @@ def _check_h264(path, packets, extradata, residual_at, limit):
         if len(shown) >= limit:
             break
     decoded: Dict[int, DecodedPicture] = {p.packet: p for p, _ in shown}
-    for index, (picture, unfiltered) in enumerate(shown):
-        if unfiltered is None:
+    hidden, index = discarded_packets(path), -1
+    for picture, unfiltered in shown:
+        visible = picture.packet not in hidden
+        index += visible
+        if unfiltered is None or not visible:
             continue
         number = picture.packet
         # More than fit into the buffer: it may have dropped newer ones, such

@@ -89,6 +89,14 @@ def read_packets(path) -> Tuple[List[bytes], 'av.VideoCodecContext']:
     return packets, new_decoder
 
 
+def discarded_packets(path) -> set:
+    """Numbers of packets that an edit list keeps from being shown."""
+    with av.open(os.fspath(path), metadata_errors='replace') as container:
+        stream = container.streams.video[0]
+        packets = [p for p in container.demux(stream) if p.size]
+        return {n for n, p in enumerate(packets) if p.is_discard}
+
+
 def _new_decoder(name, extradata, size, options):
     context = av.CodecContext.create(name, 'r')
     context.width, context.height = size

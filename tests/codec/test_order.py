@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmfer.codec import CompressedVideo, UnsupportedStream
-from mmfer.testing import (Recipe, recipe, restless, write_edit_list_mp4,
+from mmfer.testing import (Recipe, check_file, recipe, restless, write_edit_list_mp4,
                            write_two_sizes, write_video, x264)
 from mmfer.testing.full_decode import decode_all
 
@@ -52,6 +52,11 @@ def test_edit_list_pictures_are_dropped(tmp_path, coding):
             p.picture_type for p in pictures[5:])
         for index in (0, 3, 20):
             assert np.array_equal(video.frame_at(index), shown[index])
+        proof = 'numpy' if coding[0] == 'h' else 'decoder'
+        agreements = list(
+            check_file(path, lambda i: video.residual_at(i, 'error'), proof))
+    assert len(agreements) >= 5
+    assert all(a.right == a.total and sum(a.total) for a in agreements)
 
 
 def test_negative_indices_and_bounds(make_clip):
