@@ -2,7 +2,7 @@
 _base_ = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained.py'
 
 # CoViAR's input: everything is decoded and warped back to the I picture.
-reader = dict(type='mmfer.ReadResiduals', mode='accumulated')
+reader = dict(type='mmfer.ReadResiduals', mode='accumulated', channels='y')
 
 train_pipeline = \
     _base_.train_pipeline[:2] + [reader] + _base_.train_pipeline[3:]

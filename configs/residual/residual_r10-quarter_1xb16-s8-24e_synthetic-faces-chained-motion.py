@@ -2,7 +2,8 @@
 _base_ = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained.py'
 
 # Two more planes: the motion, summed up along the chain.
-reader = dict(type='mmfer.ReadResiduals', mode='chained', motion=True)
+reader = dict(
+    type='mmfer.ReadResiduals', mode='chained', channels='y', motion=True)
 
 train_pipeline = \
     _base_.train_pipeline[:2] + [reader] + _base_.train_pipeline[3:]
@@ -12,4 +13,4 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
-model = dict(backbone=dict(in_channels=5))
+model = dict(backbone=dict(in_channels=3))

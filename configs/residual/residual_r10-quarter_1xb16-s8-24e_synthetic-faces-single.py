@@ -2,7 +2,7 @@
 _base_ = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained.py'
 
 # The residual of one packet each.
-reader = dict(type='mmfer.ReadResiduals', mode='single')
+reader = dict(type='mmfer.ReadResiduals', mode='single', channels='y')
 
 train_pipeline = \
     _base_.train_pipeline[:2] + [reader] + _base_.train_pipeline[3:]

@@ -119,20 +119,28 @@ def test_file_names_are_unique_and_have_no_dots():
 
 
 def test_the_rgb_twin_differs_in_the_reader_only():
+    """And in the channels that the reader gives, where these are not three.
+    """
     folder = ROOT / 'configs' / 'residual'
     name = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-{}.py'
-    chained, rgb = (
-        Config.fromfile(folder / name.format(mode)).to_dict()
-        for mode in ('chained', 'rgb'))
-    del rgb['reader']
-    for cfg, reader in ((chained,
-                         dict(type='mmfer.ReadResiduals', mode='chained')),
-                        (rgb, dict(type='mmfer.ReadFrames'))):
+    residual = dict(type='mmfer.ReadResiduals', mode='chained')
+    readers = {
+        'chained': dict(residual, channels='y'),
+        'chained-bgr': dict(residual, channels='bgr'),
+        'rgb': dict(type='mmfer.ReadFrames'),
+    }
+    configs, channels = [], []
+    for mode, reader in readers.items():
+        cfg = Config.fromfile(folder / name.format(mode)).to_dict()
+        assert cfg.pop('reader', reader) == reader
         for part in ('train', 'val', 'test'):
             for pipeline in (cfg[f'{part}_pipeline'],
                              cfg[f'{part}_dataloader']['dataset']['pipeline']):
                 assert pipeline.pop(2) == reader
-    assert chained == rgb
+        channels.append(cfg['model']['backbone'].pop('in_channels'))
+        configs.append(cfg)
+    assert configs[0] == configs[1] == configs[2]
+    assert channels == [1, 3, 3]
 
 
 def test_data_folder_by_environment_and_by_option(monkeypatch):

@@ -14,7 +14,7 @@ import sys
 
 CONFIG = ('residual_r10-quarter_1xb16-s8-24e_synthetic-faces-{}.py')
 VARIANTS = ('single', 'single-motion', 'chained', 'chained-motion',
-            'accumulated', 'accumulated-motion', 'rgb')
+            'accumulated', 'accumulated-motion', 'rgb', 'chained-bgr')
 
 
 def parse_args():
