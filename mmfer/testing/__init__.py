@@ -18,8 +18,9 @@ from .streams import (RECIPES, Recipe, encode_packets, recipe, write_video,
                       x264, x265)
 
 __all__ = [
-    'RECIPES', 'Recipe', 'check_file', 'damaged', 'encode_packets', 'face_like', 'fading',
-    'fingerprint', 'flat', 'interlace', 'panning', 'recipe', 'restless', 'truncated',
-    'with_bad_metadata', 'write_audio_only', 'write_edit_list_mp4',
-    'write_packed_b_avi', 'write_two_sizes', 'write_video', 'x264', 'x265'
+    'RECIPES', 'Recipe', 'check_file', 'damaged', 'encode_packets',
+    'face_like', 'fading', 'fingerprint', 'flat', 'interlace', 'panning',
+    'recipe', 'restless', 'truncated', 'with_bad_metadata', 'write_audio_only',
+    'write_edit_list_mp4', 'write_packed_b_avi', 'write_two_sizes',
+    'write_video', 'x264', 'x265'
 ]

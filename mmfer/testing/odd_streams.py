@@ -13,19 +13,9 @@ from typing import List, Optional, Sequence, Union
 import av
 import numpy as np
 
+from .full_decode import padded_packet
 from .streams import (Path, Recipe, configure, encode_packets, recipe,
                       write_video)
-
-
-def padded(data: bytes) -> 'av.Packet':
-    """A packet in a buffer that FFmpeg padded itself.
-
-    ``av.Packet(data)`` borrows the Python buffer, which lacks the 64 zero
-    bytes that FFmpeg's bit readers run into.
-    """
-    packet = av.Packet(len(data))
-    packet.update(data)
-    return packet
 
 
 def interlace(frames: np.ndarray) -> np.ndarray:
@@ -82,7 +72,7 @@ def mux_packets(path: Path,
     return os.fspath(path)
 
 
-def _not_coded(data: bytes) -> bytes:
+def not_coded_vop(data: bytes) -> bytes:
     """A "not coded" N-VOP with the time stamp bits of another VOP.
 
     Args:
@@ -119,7 +109,7 @@ def write_packed_b_avi(path: Path, frames: Sequence[np.ndarray]) -> str:
         data = bytes(packets[at])
         following = bytes(packets[at + 1]) if at + 1 < len(packets) else b''
         if _vop_type(following) == 'B':
-            chunks += [data + following, _not_coded(data)]
+            chunks += [data + following, not_coded_vop(data)]
             at += 2
         else:
             chunks.append(data)
@@ -127,8 +117,7 @@ def write_packed_b_avi(path: Path, frames: Sequence[np.ndarray]) -> str:
     chunks[0] = extradata + marker + chunks[0]
     muxed = []
     for number, data in enumerate(chunks):
-        packet = padded(data)
-        packet.pts = packet.dts = number
+        packet = padded_packet(data, number)
         packet.is_keyframe = number == 0
         muxed.append(packet)
     height, width = frames[0].shape[:2]
@@ -202,12 +191,13 @@ def write_two_sizes(path: Path,
             for packets, _ in parts:
                 output.writelines(bytes(packet) for packet in packets)
         return path
-    packets = [padded(bytes(p)) for part, _ in parts for p in part]
-    for number, (packet, source) in enumerate(
-            zip(packets, (p for part, _ in parts for p in part))):
+    packets = []
+    for number, source in enumerate(p for part, _ in parts for p in part):
+        packet = padded_packet(bytes(source), number)
         offset = 0 if number < len(first) else len(first)
         packet.pts, packet.dts = source.pts + offset, source.dts + offset
         packet.is_keyframe = source.is_keyframe
+        packets.append(packet)
     height, width = first[0].shape[:2]
     _, extradata = encode_packets(first, coding, global_header=True)
     return mux_packets(path, packets, coding, (width, height),

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from mmfer.codec import CompressedVideo, UnsupportedStream
-from mmfer.testing import (Recipe, check_file, recipe, restless, write_edit_list_mp4,
-                           write_two_sizes, write_video, x264)
-from mmfer.testing.full_decode import decode_all
+from mmfer.testing import (Recipe, check_file, encode_packets, recipe,
+                           restless, write_edit_list_mp4, write_two_sizes,
+                           write_video, x264)
+from mmfer.testing.full_decode import decode_all, padded_packet
+from mmfer.testing.odd_streams import mux_packets, not_coded_vop
 
 
 def rgb_of(path):
@@ -139,7 +141,6 @@ def test_parameter_sets_that_change_on_the_way(tmp_path, suffix):
 
 def test_same_size_but_other_parameter_sets(tmp_path):
     """CAVLC then CABAC: nothing but the parameter sets tells."""
-    from mmfer.testing import encode_packets
     parts = [encode_packets(restless(8, seed=s), c)[0] for s, c in
              ((1, 'h264_cavlc'), (2, 'h264_cabac'))]
     path = tmp_path / 'mixed.h264'
@@ -199,7 +200,6 @@ def test_rotated_clips_are_turned_upright(make_clip, degrees, size):
 
 def test_variable_frame_rate_is_indexed_by_count(tmp_path):
     """Gaps in time do not invent pictures."""
-    from mmfer.testing.odd_streams import encode_packets, mux_packets
     coding = recipe('mpeg4')
     packets, extradata = encode_packets(restless(14), coding,
                                         global_header=True)
@@ -214,17 +214,14 @@ def test_variable_frame_rate_is_indexed_by_count(tmp_path):
 
 def test_not_coded_pictures_are_n(make_clip, tmp_path):
     """N-VOPs repeat the last picture: no residual, no failure."""
-    from mmfer.testing.odd_streams import (_not_coded, encode_packets,
-                                           mux_packets, padded)
     coding = Recipe('mpeg4', 100, 0, 4, recipe('mpeg4').options)
     packets, extradata = encode_packets(restless(8), coding,
                                         global_header=True)
     chunks = [bytes(p) for p in packets]
-    chunks.insert(4, _not_coded(chunks[4]))
+    chunks.insert(4, not_coded_vop(chunks[4]))
     muxed = []
     for number, chunk in enumerate(chunks):
-        packet = padded(chunk)
-        packet.pts = packet.dts = number
+        packet = padded_packet(chunk, number)
         packet.is_keyframe = number == 0
         muxed.append(packet)
     path = mux_packets(tmp_path / 'n.mp4', muxed, coding, (96, 80),
