@@ -131,7 +131,7 @@ class ChainWalker:
             kind = {2: 'P', 3: 'B', 4: 'S'}.get(int(frame.pict_type), 'P')
             vectors = None
             if self._motion and kind != 'B':
-                vectors = read_vectors(frame, self.bitstream, kind)
+                vectors = read_vectors(frame, self.bitstream)
                 if not chain.follow(vectors):
                     raise DamagedPacket(
                         f'{self.name}: the picture size changes inside the '

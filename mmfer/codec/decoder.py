@@ -140,13 +140,13 @@ def prime_for(bitstream, width, height, headers, name):
         raise UnsupportedStream(f'{name}: {error}') from None
 
 
-def read_vectors(frame, bitstream, kind):
+def read_vectors(frame, bitstream):
     """Return a decoded frame's `VectorList`, None if the codec has none."""
     if not bitstream.has_motion:
         return None
     side_data = frame.side_data.get('MOTION_VECTORS')
     data = b'' if side_data is None else bytes(side_data)
-    return VectorList(data, frame.height, frame.width, both=kind == 'B')
+    return VectorList(data, frame.height, frame.width)
 
 
 def read_residual(frame, bitstream, data, kind, name, intra='zero',
@@ -177,7 +177,7 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
     height, width = frame.height, frame.width
     inter = motion = None
     if vectors is None:
-        vectors = read_vectors(frame, bitstream, kind)
+        vectors = read_vectors(frame, bitstream)
     if vectors is not None:
         inter = vectors.covered()
         if kind != 'B':

@@ -13,79 +13,104 @@ VECTOR = np.dtype({
     'offsets': [0, 4, 5, 10, 12, 24, 28, 32],
     'itemsize': 40,
 })
-# The same bytes as int16 columns, for tests of many fields at once.
+# The same bytes as int16 columns, to look at many fields at once.
 _COLUMNS = VECTOR.itemsize // 2
-_SIZE, _CENTRE = 2, slice(5, 7)
+_SIZE, _X, _Y = 2, 5, 6
 _BLOCK_SIZE = np.frombuffer(bytes([16, 16]), np.int16)[0]
 
 
 class VectorList:
     """The motion vectors of one decoded picture.
 
+    In a P picture all of them lead to earlier pictures.
+
     Args:
         data (bytes): FFmpeg's motion vector side data.
         height, width (int): Size of the picture in pixels.
-        both (bool): Take the vectors to later pictures, too. Defaults to
-            False.
     """
 
-    __slots__ = ('_records', '_shape', '_cells', '_block_cells')
+    __slots__ = ('_data', '_records', '_shape', '_cells', '_block_cells')
 
-    def __init__(self, data, height, width, both=False):
-        records = np.frombuffer(data, VECTOR)
-        if not both and len(records) and records['source'].max() >= 0:
-            records = records[records['source'] < 0]  # from earlier pictures
-        self._records = records
+    def __init__(self, data, height, width):
+        self._data = data
+        self._records = None
         self._shape = -(-height // CELL), -(-width // CELL)
         self._cells = None
         self._block_cells = self._blocks()
 
     def __len__(self):
-        return len(self._records)
+        return len(self._data) // VECTOR.itemsize
+
+    def records(self):
+        """Return the list as a structured array of `VECTOR`."""
+        if self._records is None:
+            self._records = np.frombuffer(self._data, VECTOR)
+        return self._records
 
     def _blocks(self):
-        """Return (row, column) of each vector if all are of 16x16 blocks.
+        """Return the number of each vector's block if all are of 16x16.
 
         Returns:
-            tuple | None: None also where a damaged stream places a block
-            outside of the picture.
+            np.ndarray | None: intp (N,), in a map of 16x16 blocks. None also
+            where a damaged stream places a block outside of the picture.
         """
-        if not len(self._records):
+        table = np.frombuffer(self._data, np.int16).reshape(-1, _COLUMNS)
+        if not len(table) or (table[:, _SIZE] != _BLOCK_SIZE).any():
             return None
-        table = np.frombuffer(
-            np.ascontiguousarray(self._records), np.int16).reshape(
-                -1, _COLUMNS)
-        if (table[:, _SIZE] != _BLOCK_SIZE).any():
+        try:
+            # FFmpeg gives the centre of the block.
+            return np.ravel_multi_index(
+                (table[:, _Y] >> 4, table[:, _X] >> 4), self._block_shape())
+        except ValueError:
             return None
-        # FFmpeg gives the centre of the block.
-        x, y = (table[:, _CENTRE] >> 4).T
-        rows, columns = self._block_shape()
-        if x.min() < 0 or y.min() < 0 or x.max() >= columns or (
-                y.max() >= rows):
-            return None
-        return y, x
 
-    def _indices(self):
-        """Return (cell, vector) index pairs, each block over all its cells."""
+    def _parts(self):
+        """Return where each block lies in a map of cells, part by part.
+
+        Returns:
+            list: Four pairs (cell, vector): upper left, upper right, lower
+            left and lower right 8x8 part, flat numbers in the map of
+            `_coded_map`.
+        """
         if self._cells is None:
-            rows, columns = self._shape
-            width, height = self._records['w'], self._records['h']
-            x = (self._records['dst_x'] - (width >> 1)) >> 3
-            y = (self._records['dst_y'] - (height >> 1)) >> 3
-            number = np.arange(len(x))
-            wide = np.flatnonzero(width > CELL)
-            x = np.concatenate([x, x[wide] + 1])
-            y = np.concatenate([y, y[wide]])
-            number = np.concatenate([number, number[wide]])
-            tall = np.flatnonzero(height[number] > CELL)
-            x = np.concatenate([x, x[tall]])
-            y = np.concatenate([y, y[tall] + 1])
-            number = np.concatenate([number, number[tall]])
+            table = np.frombuffer(self._data, np.int16).reshape(-1, _COLUMNS)
+            size = table[:, _SIZE]  # width in the low byte, height above
+            x = (table[:, _X] - ((size & 255) >> 1)) >> 3
+            y = (table[:, _Y] - (size >> 9)) >> 3
+            rows, columns = self._coded_shape()
             inside = (x >= 0) & (y >= 0) & (x < columns) & (y < rows)
-            if not inside.all():
-                x, y, number = x[inside], y[inside], number[inside]
-            self._cells = y.astype(np.intp) * columns + x, number
+            if not inside.all():  # a damaged stream
+                table, size = table[inside], size[inside]
+                x, y = x[inside], y[inside]
+            cell = y.astype(np.intp) * columns + x
+            number = np.flatnonzero(inside)
+            wide = np.flatnonzero(size & 16)
+            tall = np.flatnonzero(size & 16 << 8)
+            both = wide[(size[wide] & 16 << 8) != 0]
+            self._cells = [(cell, number)] + [
+                (cell[part] + step, number[part])
+                for part, step in ((wide, 1), (tall, columns),
+                                   (both, columns + 1))
+            ]
         return self._cells
+
+    def _coded_shape(self):
+        """Return the number of cells, whole 16x16 blocks of them."""
+        rows, columns = self._block_shape()
+        return 2 * rows, 2 * columns
+
+    def _coded_map(self, kind, depth=()):
+        """Return an empty flat map, with room behind for damaged streams."""
+        rows, columns = self._coded_shape()
+        return np.zeros((rows * columns + columns + 1, ) + depth, kind)
+
+    def _visible(self, flat):
+        rows, columns = self._coded_shape()
+        cells = flat[:rows * columns].reshape((rows, columns) + flat.shape[1:])
+        if (rows, columns) == self._shape:
+            return cells
+        return np.ascontiguousarray(
+            cells[:self._shape[0], :self._shape[1]])
 
     def _block_shape(self):
         return -(-self._shape[0] // 2), -(-self._shape[1] // 2)
@@ -93,6 +118,8 @@ class VectorList:
     def _from_blocks(self, blocks):
         rows, columns = self._shape
         cells = blocks.repeat(2, 0).repeat(2, 1)
+        if cells.shape[:2] == self._shape:
+            return cells
         return np.ascontiguousarray(cells[:rows, :columns])
 
     def covered(self):
@@ -100,11 +127,12 @@ class VectorList:
         blocks = self._block_cells
         if blocks is not None:
             mask = np.zeros(self._block_shape(), bool)
-            mask[blocks] = True
+            mask.reshape(-1)[blocks] = True
             return self._from_blocks(mask)
-        mask = np.zeros(self._shape, bool)
-        mask.reshape(-1)[self._indices()[0]] = True
-        return mask
+        mask = self._coded_map(bool)
+        for cell, _ in self._parts():
+            mask[cell] = True
+        return self._visible(mask)
 
     def grid(self):
         """Return the vector of each cell.
@@ -113,7 +141,7 @@ class VectorList:
             np.ndarray: float32 (H/8, W/8, 2), pixels (x, y) from the block to
             its reference; 0 where no vector covers the cell.
         """
-        records = self._records
+        records = self.records()
         motion = np.empty((len(records), 2), np.float32)
         scale = np.maximum(records['motion_scale'], np.float32(1))
         np.divide(records['motion_x'], scale, out=motion[:, 0])
@@ -121,12 +149,12 @@ class VectorList:
         blocks = self._block_cells
         if blocks is not None:
             grid = np.zeros(self._block_shape() + (2, ), np.float32)
-            grid[blocks] = motion
+            grid.reshape(-1, 2)[blocks] = motion
             return self._from_blocks(grid)
-        cells, number = self._indices()
-        grid = np.zeros(self._shape + (2, ), np.float32)
-        grid.reshape(-1, 2)[cells] = motion[number]
-        return grid
+        grid = self._coded_map(np.float32, (2, ))
+        for cell, number in self._parts():
+            grid[cell] = motion[number]
+        return self._visible(grid)
 
 
 def dense(grid, height, width):

@@ -343,8 +343,7 @@ class CompressedVideo:
                 if not accumulator.started:
                     continue
                 if kind in PREDICTED:
-                    accumulator.step(
-                        read_vectors(frame, self._bitstream, kind))
+                    accumulator.step(read_vectors(frame, self._bitstream))
                 if number in wanted:
                     found[number] = accumulator.residual(frame, kind)
         self._check_found(found, served, numbers)
