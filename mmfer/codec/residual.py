@@ -113,29 +113,26 @@ class Residual:
 
     def to_yuv(self):
         """Return int16 (H, W, 3), chroma repeated to the size of luma."""
-        height, width = self.y.shape
-        out = np.empty((height, width, 3), np.int16)
+        out = np.empty(self.y.shape + (3, ), np.int16)
         out[..., 0] = self.y
-        for channel, plane in ((1, self.u), (2, self.v)):
-            down = round(height / plane.shape[0])
-            across = round(width / plane.shape[1])
-            if down > 1:
-                plane = np.repeat(plane, down, 0)
-            if across > 1:
-                plane = np.repeat(plane, across, 1)
-            out[..., channel] = plane[:height, :width]
+        out[..., 1] = _spread(self.u, self.y.shape)
+        out[..., 2] = _spread(self.v, self.y.shape)
         return out
 
     def to_bgr(self):
         """Return int16 (H, W, 3), blue, green and red differences.
 
         The linear part of the conversion without its offsets, in 8-bit
-        levels, rounded to nearest.
+        levels, rounded to nearest; chroma is repeated to the size of luma.
         """
-        yuv = self.to_yuv()
         matrix = bgr_matrix(self.colorspace, self.full_range, self.bit_depth)
-        bgr = yuv.reshape(-1, 3).astype(np.float32) @ matrix.T
-        return np.rint(bgr).astype(np.int16).reshape(yuv.shape)
+        out = np.empty(self.y.shape + (3, ), np.int16)
+        luma = self.y * matrix[0, 0]
+        for channel, (_, by_u, by_v) in enumerate(matrix):
+            # Mixed at the size of chroma, where there is less to do.
+            mixed = _spread(self.u * by_u + self.v * by_v, luma.shape)
+            out[..., channel] = np.rint(mixed + luma)
+        return out
 
     def motion_dense(self):
         """Return the motion of every pixel, float32 (H, W, 2).
@@ -169,3 +166,13 @@ class Residual:
         return self.replaced(
             y=turn(self.y), u=turn(self.u), v=turn(self.v), motion=motion,
             inter=inter)
+
+
+def _spread(plane, shape):
+    """Repeat the samples of a plane up to the size of luma."""
+    down, across = (round(a / b) for a, b in zip(shape, plane.shape))
+    if down > 1:
+        plane = np.repeat(plane, down, 0)
+    if across > 1:
+        plane = np.repeat(plane, across, 1)
+    return plane[:shape[0], :shape[1]]
