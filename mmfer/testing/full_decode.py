@@ -137,14 +137,13 @@ def decode_all(path,
     return pictures + [_picture(frame) for frame in decoder.decode(None)]
 
 
-def _libavutil() -> ctypes.CDLL:
-    """The libavutil that PyAV itself has loaded."""
-    with open('/proc/self/maps') as maps:
-        for line in maps:
-            path = line.split(' ')[-1].strip()
-            if 'libavutil' in os.path.basename(path):
-                return ctypes.CDLL(path)
-    raise OSError('libavutil of PyAV is not among the loaded libraries')
+def _own_ffmpeg() -> ctypes.CDLL:
+    """The FFmpeg libraries that PyAV itself is linked to.
+
+    Other packages (OpenCV, decord) load an FFmpeg of their own; a symbol that
+    is looked up through PyAV's extension is PyAV's.
+    """
+    return ctypes.CDLL(av.codec.context.__file__)
 
 
 def switch_option(context: 'av.CodecContext', name: str, value: str) -> None:
@@ -163,7 +162,7 @@ def switch_option(context: 'av.CodecContext', name: str, value: str) -> None:
     label = ctypes.cast(klass, ctypes.POINTER(ctypes.c_char_p))[0]
     if label != b'AVCodecContext':
         raise OSError(f'unexpected object layout of PyAV {av.__version__}')
-    library = _libavutil()
+    library = _own_ffmpeg()
     library.av_opt_set.argtypes = [
         ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int
     ]
