@@ -10,7 +10,7 @@ coded residual.
 import numpy as np
 
 from .grey import planes, sample_bits
-from .motion import dense
+from .motion import VectorList, dense
 from .residual import Residual
 
 
@@ -50,15 +50,16 @@ class Accumulator:
         self._x, self._y = (axis.copy() for axis in self._here)
         self._inter = None
 
-    def step(self, vectors):
+    def step(self, data):
         """Follow one predicted picture's vectors.
 
         Args:
-            vectors (VectorList): From the picture to the one before it. A
+            data (bytes): FFmpeg's motion vectors to the picture before. A
                 block without a vector, and a pixel whose vector leaves the
                 picture, stays where it is.
         """
-        grid = vectors.grid()
+        vectors = VectorList([data], self._height, self._width)
+        grid = vectors.grid()[0]
         if self._integer:
             grid = np.trunc(grid).astype(np.int32)
         step = dense(grid, self._height, self._width)
@@ -74,7 +75,7 @@ class Accumulator:
             past_x = past_x + np.where(inside, x - column, 0)
             past_y = past_y + np.where(inside, y - row, 0)
         self._x, self._y = past_x, past_y
-        covered = vectors.covered()
+        covered = vectors.covered()[0]
         self._inter = covered if self._inter is None else (
             covered & self._inter)
 

@@ -8,16 +8,12 @@ first picture; later ones differ by the rounding of each step, by clipping, by
 intra blocks and, in H.264 and HEVC, by the loop filter, which is off. The
 chain is a deterministic feature of the stream, not an approximate picture.
 """
-from functools import lru_cache
-
 import av
-import numpy as np
 
-from .decoder import (grey_options, prime_for, read_residual,
-                      read_vectors)
+from .decoder import grey_options, prime_for, read_residual, vector_data
 from .errors import TRANSCODE_ADVICE, DamagedPacket, UnsupportedStream
 from .grey import make_decoder, padded_packet
-from .motion import CELL
+from .motion_chain import MotionChain
 
 _PREDICTED = 'PS'
 
@@ -79,7 +75,7 @@ class ChainWalker:
             if open_chain is None:
                 if kind == 'B':
                     continue  # nothing to predict it from
-                open_chain = self._begin(headers)
+                open_chain = self._begin(headers, wanted)
             self._feed(open_chain, number, data, found, wanted)
         self._finish(open_chain, found, wanted)
         for number in wanted:
@@ -89,14 +85,14 @@ class ChainWalker:
                     'chain; the file is damaged there')
         return found
 
-    def _begin(self, headers):
+    def _begin(self, headers, wanted):
         if self._renumber is not None:
             self._renumber.start()
         width, height = self._size
         context = make_decoder(self.bitstream.codec, self.bitstream.extradata,
                                width, height, grey_options(self.bitstream))
         prime = prime_for(self.bitstream, width, height, headers, self.name)
-        return _OpenChain(context, headers, prime)
+        return _OpenChain(context, headers, prime, wanted)
 
     def _feed(self, chain, number, data, found, wanted):
         front = chain.headers
@@ -129,87 +125,41 @@ class ChainWalker:
             if data is None:
                 continue  # the grey start
             kind = {2: 'P', 3: 'B', 4: 'S'}.get(int(frame.pict_type), 'P')
-            vectors = None
+            chain.begin(frame)
+            if (frame.height, frame.width) != chain.size:
+                raise DamagedPacket(
+                    f'{self.name}: the picture size changes inside the '
+                    'chain; the file is damaged there')
             if self._motion and kind != 'B':
-                vectors = read_vectors(frame, self.bitstream)
-                if not chain.follow(vectors):
-                    raise DamagedPacket(
-                        f'{self.name}: the picture size changes inside the '
-                        'chain; the file is damaged there')
+                chain.motion.add(frame.pts, vector_data(frame))
             if frame.pts in wanted:
-                residual = read_residual(frame, self.bitstream, data, kind,
-                                         self.name, self._intra, vectors)
-                found[frame.pts] = residual.replaced(
-                    motion=None) if vectors is None else residual.replaced(
-                        motion=chain.motion, inter=chain.inter)
+                found[frame.pts] = read_residual(
+                    frame, self.bitstream, data, kind, self.name,
+                    self._intra).replaced(motion=None)
 
     def _finish(self, chain, found, wanted):
-        if chain is not None:
-            self._collect(chain, self._decode(chain, None), found, wanted)
+        if chain is None:
+            return
+        self._collect(chain, self._decode(chain, None), found, wanted)
+        if chain.motion is None:
+            return
+        for number, (motion, inter) in chain.motion.found().items():
+            found[number] = found[number].replaced(motion=motion, inter=inter)
 
 
 class _OpenChain:
     """A decoder in the middle of a chain, and the motion so far."""
 
-    def __init__(self, context, headers, prime):
+    def __init__(self, context, headers, prime, wanted):
         self.context, self.headers, self.prime = context, headers, prime
         self.packets = {}
-        self.motion = self.inter = None
+        self._wanted, self.size, self.motion = wanted, None, None
 
-    def follow(self, vectors):
-        """Add one step's motion to the motion since the start.
-
-        Returns:
-            bool: False if the picture is of another size.
-        """
-        step, inter = vectors.grid(), vectors.covered()
-        if self.motion is not None:
-            if step.shape != self.motion.shape:
-                return False
-            step, inter = follow_motion(step, inter, self.motion, self.inter)
-        self.motion, self.inter = step, inter
-        return True
-
-
-def follow_motion(step, step_inter, past, past_inter):
-    """Append one picture's vectors to the motion accumulated before it.
-
-    Args:
-        step (np.ndarray): float32 (H/8, W/8, 2), pixels to the last picture.
-        step_inter (np.ndarray): bool (H/8, W/8), where `step` is valid.
-        past, past_inter (np.ndarray): The same from the last picture to the
-            start.
-
-    Returns:
-        tuple: (motion, inter) from this picture to the start. A block that is
-        not predicted keeps the motion at its place and is not inter.
-    """
-    rows, columns = step.shape[:2]
-    cell = np.rint(step * np.float32(1 / CELL)).astype(np.int32)
-    cell += cell_positions(rows, columns)
-    # np.clip costs more than both of these on arrays this small.
-    np.maximum(cell, 0, out=cell)
-    np.minimum(cell, last_cell(rows, columns), out=cell)
-    source = cell[..., 1] * columns + cell[..., 0]
-    motion = step + past.reshape(-1, 2).take(source, 0)
-    return motion, step_inter & past_inter.take(source)
-
-
-@lru_cache(maxsize=16)
-def cell_positions(rows, columns):
-    """Return the (x, y) position of every cell, int32 (rows, columns, 2)."""
-    y, x = np.mgrid[:rows, :columns].astype(np.int32)
-    positions = np.stack([x, y], -1)
-    positions.flags.writeable = False
-    return positions
-
-
-@lru_cache(maxsize=16)
-def last_cell(rows, columns):
-    """Return the largest (x, y) position, int32 (2,)."""
-    last = np.array([columns - 1, rows - 1], np.int32)
-    last.flags.writeable = False
-    return last
+    def begin(self, frame):
+        """Take the size of the first picture for that of all."""
+        if self.size is None:
+            self.size = frame.height, frame.width
+            self.motion = MotionChain(*self.size, self._wanted)
 
 
 class _H264Numbers:

@@ -5,6 +5,8 @@ A decoder that has no past predicts every block from flat grey. Motion
 compensation of a constant is that constant, hence what comes out is grey plus
 the residual, to the last bit, whatever the vectors are.
 """
+from functools import partial
+
 import av
 import numpy as np
 
@@ -140,17 +142,16 @@ def prime_for(bitstream, width, height, headers, name):
         raise UnsupportedStream(f'{name}: {error}') from None
 
 
-def read_vectors(frame, bitstream):
-    """Return a decoded frame's `VectorList`, None if the codec has none."""
-    if not bitstream.has_motion:
-        return None
+def vector_data(frame):
+    """Return a decoded frame's motion vectors as FFmpeg exports them, bytes.
+
+    The decoder's memory is copied, as it is not ours.
+    """
     side_data = frame.side_data.get('MOTION_VECTORS')
-    data = b'' if side_data is None else bytes(side_data)
-    return VectorList(data, frame.height, frame.width)
+    return b'' if side_data is None else bytes(side_data)
 
 
-def read_residual(frame, bitstream, data, kind, name, intra='zero',
-                  vectors=None):
+def read_residual(frame, bitstream, data, kind, name, intra='zero'):
     """Turn a frame that was decoded from grey into a `Residual`.
 
     Args:
@@ -161,7 +162,6 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
         name (str): The file's name, for errors.
         intra (str): 'zero' clears the blocks that are not predicted, 'keep'
             leaves what the decoder put there. Defaults to 'zero'.
-        vectors (VectorList, optional): The frame's vectors, if read before.
 
     Returns:
         Residual: With `index` not yet set.
@@ -176,12 +176,11 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
             f'pip install "av>=18,<19" or {TRANSCODE_ADVICE}')
     height, width = frame.height, frame.width
     inter = motion = None
-    if vectors is None:
-        vectors = read_vectors(frame, bitstream)
-    if vectors is not None:
-        inter = vectors.covered()
+    if bitstream.has_motion:
+        vectors = VectorList([vector_data(frame)], height, width)
+        inter = vectors.covered()[0]
         if kind != 'B':
-            motion = vectors.grid  # made when asked for
+            motion = partial(_only, vectors.grid)  # made when asked for
     clear = None
     if intra == 'zero' and inter is not None and not inter.all():
         clear = np.nonzero(~inter)
@@ -207,6 +206,10 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
         colorspace=int(frame.colorspace),
         full_range=(int(frame.color_range) == _FULL_RANGE
                     or frame.format.name.startswith('yuvj')))
+
+
+def _only(maps):
+    return maps()[0]
 
 
 def _signed(plane, bits, clear, height, width):

@@ -20,70 +20,111 @@ _BLOCK_SIZE = np.frombuffer(bytes([16, 16]), np.int16)[0]
 
 
 class VectorList:
-    """The motion vectors of one decoded picture.
+    """The motion vectors of P pictures: all lead to earlier pictures.
 
-    In a P picture all of them lead to earlier pictures.
+    Several pictures are put into maps at once, since numpy's calls cost more
+    than their work on maps this small.
 
     Args:
-        data (bytes): FFmpeg's motion vector side data.
-        height, width (int): Size of the picture in pixels.
+        lists (Sequence[bytes]): FFmpeg's motion vector side data, one for
+            each of T pictures.
+        height, width (int): Size of the pictures in pixels.
     """
 
-    __slots__ = ('_data', '_records', '_shape', '_cells', '_block_cells')
+    __slots__ = ('_data', '_table', '_count', '_picture', '_shape', '_cells',
+                 '_block_cells')
 
-    def __init__(self, data, height, width):
-        self._data = data
-        self._records = None
+    def __init__(self, lists, height, width):
+        self._count = len(lists)
+        self._data = lists[0] if self._count == 1 else b''.join(lists)
+        self._table = np.frombuffer(self._data, np.int16).reshape(
+            -1, _COLUMNS)
+        self._picture = 0 if self._count == 1 else np.repeat(
+            np.arange(self._count),
+            [len(data) // VECTOR.itemsize for data in lists])
         self._shape = -(-height // CELL), -(-width // CELL)
         self._cells = None
         self._block_cells = self._blocks()
 
     def __len__(self):
-        return len(self._data) // VECTOR.itemsize
+        return len(self._table)
 
-    def records(self):
-        """Return the list as a structured array of `VECTOR`."""
-        if self._records is None:
-            self._records = np.frombuffer(self._data, VECTOR)
-        return self._records
+    def covered(self):
+        """Return the cells that some vector covers, bool (T, H/8, W/8)."""
+        if self._block_cells is not None:
+            return self._from_blocks(True, bool, ())
+        mask = self._empty_cells(bool, ())
+        for cell, _ in self._parts():
+            mask[cell] = True
+        return self._visible(mask)
+
+    def grid(self):
+        """Return the vector of each cell.
+
+        Returns:
+            np.ndarray: float32 (T, H/8, W/8, 2), pixels (x, y) from the block
+            to its reference; 0 where no vector covers the cell.
+        """
+        records = np.frombuffer(self._data, VECTOR)
+        motion = np.empty((len(records), 2), np.float32)
+        scale = np.maximum(records['motion_scale'], np.float32(1))
+        np.divide(records['motion_x'], scale, out=motion[:, 0])
+        np.divide(records['motion_y'], scale, out=motion[:, 1])
+        if self._block_cells is not None:
+            return self._from_blocks(motion, np.float32, (2, ))
+        grid = self._empty_cells(np.float32, (2, ))
+        for cell, number in self._parts():
+            grid[cell] = motion[number]
+        return self._visible(grid)
 
     def _blocks(self):
         """Return the number of each vector's block if all are of 16x16.
 
         Returns:
-            np.ndarray | None: intp (N,), in a map of 16x16 blocks. None also
+            np.ndarray | None: intp (N,), in maps of 16x16 blocks. None also
             where a damaged stream places a block outside of the picture.
         """
-        table = np.frombuffer(self._data, np.int16).reshape(-1, _COLUMNS)
+        table = self._table
         if not len(table) or (table[:, _SIZE] != _BLOCK_SIZE).any():
             return None
+        # FFmpeg gives the centre of the block.
+        place = table[:, _Y] >> 4, table[:, _X] >> 4
+        shape = self._block_shape()
+        if self._count > 1:
+            place, shape = (self._picture, ) + place, (self._count, ) + shape
         try:
-            # FFmpeg gives the centre of the block.
-            return np.ravel_multi_index(
-                (table[:, _Y] >> 4, table[:, _X] >> 4), self._block_shape())
+            return np.ravel_multi_index(place, shape)
         except ValueError:
             return None
 
+    def _block_shape(self):
+        return -(-self._shape[0] // 2), -(-self._shape[1] // 2)
+
+    def _from_blocks(self, values, kind, depth):
+        """Put one value a vector into maps of cells."""
+        blocks = np.zeros((self._count, ) + self._block_shape() + depth, kind)
+        blocks.reshape((-1, ) + depth)[self._block_cells] = values
+        return self._cut(blocks.repeat(2, 1).repeat(2, 2))
+
     def _parts(self):
-        """Return where each block lies in a map of cells, part by part.
+        """Return where each block lies in maps of cells, part by part.
 
         Returns:
             list: Four pairs (cell, vector): upper left, upper right, lower
             left and lower right 8x8 part, flat numbers in the map of
-            `_coded_map`.
+            `_empty_cells`.
         """
         if self._cells is None:
-            table = np.frombuffer(self._data, np.int16).reshape(-1, _COLUMNS)
+            table = self._table
             size = table[:, _SIZE]  # width in the low byte, height above
             x = (table[:, _X] - ((size & 255) >> 1)) >> 3
             y = (table[:, _Y] - (size >> 9)) >> 3
             rows, columns = self._coded_shape()
             inside = (x >= 0) & (y >= 0) & (x < columns) & (y < rows)
-            if not inside.all():  # a damaged stream
-                table, size = table[inside], size[inside]
-                x, y = x[inside], y[inside]
-            cell = y.astype(np.intp) * columns + x
+            cell = (self._picture * rows + y.astype(np.intp)) * columns + x
             number = np.flatnonzero(inside)
+            if len(number) < len(table):  # a damaged stream
+                cell, size = cell[number], size[number]
             wide = np.flatnonzero(size & 16)
             tall = np.flatnonzero(size & 16 << 8)
             both = wide[(size[wide] & 16 << 8) != 0]
@@ -99,62 +140,23 @@ class VectorList:
         rows, columns = self._block_shape()
         return 2 * rows, 2 * columns
 
-    def _coded_map(self, kind, depth=()):
-        """Return an empty flat map, with room behind for damaged streams."""
+    def _empty_cells(self, kind, depth):
+        """Return flat maps, with room behind for damaged streams."""
         rows, columns = self._coded_shape()
-        return np.zeros((rows * columns + columns + 1, ) + depth, kind)
+        length = self._count * rows * columns + columns + 1
+        return np.zeros((length, ) + depth, kind)
 
     def _visible(self, flat):
-        rows, columns = self._coded_shape()
-        cells = flat[:rows * columns].reshape((rows, columns) + flat.shape[1:])
-        if (rows, columns) == self._shape:
+        shape = (self._count, ) + self._coded_shape()
+        cells = flat[:np.prod(shape)]
+        return self._cut(cells.reshape(shape + flat.shape[1:]))
+
+    def _cut(self, cells):
+        """Leave the cells out that lie beyond the visible edge."""
+        if cells.shape[1:3] == self._shape:
             return cells
         return np.ascontiguousarray(
-            cells[:self._shape[0], :self._shape[1]])
-
-    def _block_shape(self):
-        return -(-self._shape[0] // 2), -(-self._shape[1] // 2)
-
-    def _from_blocks(self, blocks):
-        rows, columns = self._shape
-        cells = blocks.repeat(2, 0).repeat(2, 1)
-        if cells.shape[:2] == self._shape:
-            return cells
-        return np.ascontiguousarray(cells[:rows, :columns])
-
-    def covered(self):
-        """Return the cells that some vector covers, bool (H/8, W/8)."""
-        blocks = self._block_cells
-        if blocks is not None:
-            mask = np.zeros(self._block_shape(), bool)
-            mask.reshape(-1)[blocks] = True
-            return self._from_blocks(mask)
-        mask = self._coded_map(bool)
-        for cell, _ in self._parts():
-            mask[cell] = True
-        return self._visible(mask)
-
-    def grid(self):
-        """Return the vector of each cell.
-
-        Returns:
-            np.ndarray: float32 (H/8, W/8, 2), pixels (x, y) from the block to
-            its reference; 0 where no vector covers the cell.
-        """
-        records = self.records()
-        motion = np.empty((len(records), 2), np.float32)
-        scale = np.maximum(records['motion_scale'], np.float32(1))
-        np.divide(records['motion_x'], scale, out=motion[:, 0])
-        np.divide(records['motion_y'], scale, out=motion[:, 1])
-        blocks = self._block_cells
-        if blocks is not None:
-            grid = np.zeros(self._block_shape() + (2, ), np.float32)
-            grid.reshape(-1, 2)[blocks] = motion
-            return self._from_blocks(grid)
-        grid = self._coded_map(np.float32, (2, ))
-        for cell, number in self._parts():
-            grid[cell] = motion[number]
-        return self._visible(grid)
+            cells[:, :self._shape[0], :self._shape[1]])
 
 
 def dense(grid, height, width):

@@ -5,7 +5,7 @@ import numpy as np
 from .accumulate import Accumulator
 from .bytesource import ByteReader
 from .chain import ChainWalker
-from .decoder import ResidualDecoder, read_vectors
+from .decoder import ResidualDecoder, vector_data
 from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
                      UnsupportedCodec, UnsupportedStream)
 from .index import VideoIndex
@@ -343,7 +343,7 @@ class CompressedVideo:
                 if not accumulator.started:
                     continue
                 if kind in PREDICTED:
-                    accumulator.step(read_vectors(frame, self._bitstream))
+                    accumulator.step(vector_data(frame))
                 if number in wanted:
                     found[number] = accumulator.residual(frame, kind)
         self._check_found(found, served, numbers)
