@@ -39,7 +39,7 @@ def parse_args():
         default=osp.join(
             osp.dirname(__file__), '..', '..', 'configs', 'residual'))
     parser.add_argument(
-        '--table', action='store_true', help='only print what is there')
+        '--table', action='store_true', help='train nothing: measure the reading, print what is there')
     return parser.parse_args()
 
 
@@ -57,18 +57,23 @@ def main():
     ]
     missing = [] if args.table else ablation.missing_runs(
         rows, args.seeds, ablation.read_results(args.out), protocol)
-    for number, (row, seed) in enumerate(missing):
-        print(f'run {number + 1} of {len(missing)}: {row}, seed {seed}',
-              file=sys.stderr, flush=True)
-        cfg = ablation.prepare_config(
+
+    def prepare(row, seed, store=None):
+        return ablation.prepare_config(
             osp.join(args.configs, CONFIG.format(row.variant)),
             osp.join(args.data, row.coding),
             osp.join(osp.dirname(args.out),
                      f'{row.coding}_{row.variant}_{seed}'), seed, args.epochs,
-            args.store)
-        ablation.append_result(args.out, row, seed,
-                               dict(ablation.run_once(cfg), **protocol))
-    print(ablation.format_table(ablation.read_results(args.out)))
+            store)
+
+    for number, (row, seed) in enumerate(missing):
+        print(f'run {number + 1} of {len(missing)}: {row}, seed {seed}',
+              file=sys.stderr, flush=True)
+        values = ablation.run_once(prepare(row, seed, args.store))
+        ablation.append_result(args.out, row, seed, dict(values, **protocol))
+    print('measuring the reading', file=sys.stderr, flush=True)
+    costs = ablation.reading_costs({row: prepare(row, 0) for row in rows})
+    print(ablation.format_table(ablation.read_results(args.out), costs))
 
 
 if __name__ == '__main__':
