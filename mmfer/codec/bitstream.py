@@ -41,6 +41,13 @@ class Bitstream:
         """
         return None
 
+    def times_may_be_wrong(self):
+        """Tell whether times in coding order may hide B pictures.
+
+        Some writers of MPEG-4 B pictures store the decoding times alone.
+        """
+        return False
+
     def grey_picture(self, width, height, headers=b''):
         """Say which grey picture must be sent before a packet.
 

@@ -88,8 +88,12 @@ class VideoIndex:
             table = read_sample_table(reader)
             if table is None:
                 return _demux(reader)
-            make_bitstream(table.codec, table.extradata, reader.name)
+            bitstream = make_bitstream(table.codec, table.extradata,
+                                       reader.name)
             order = np.argsort(table.time, kind='stable')
+            if bitstream.times_may_be_wrong() and np.all(
+                    np.diff(order) == 1):
+                return _demux(reader)  # which looks at the picture types
             return cls(table.codec, table.extradata, table.width,
                        table.height, table.rotation, table.fps, reader.length,
                        table.position, table.size, table.key,
@@ -248,7 +252,10 @@ class _Packets:
         bidirectional = any('B' in self._types[n] for n in shown)
         in_avi = container == 'avi'
         raw = any(self._times[n] is None for n in shown)
-        if bidirectional and (raw or in_avi):
+        # With B pictures no true display order is the coding order.
+        wrong = bidirectional and not raw and all(
+            self._times[a] < self._times[b] for a, b in zip(shown, shown[1:]))
+        if bidirectional and (raw or in_avi or wrong):
             if self._bitstream.codec in ('h264', 'hevc'):
                 raise UnsupportedStream(
                     f'{self._reader.name}: the display order of '

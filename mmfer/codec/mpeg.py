@@ -27,19 +27,22 @@ class Mpeg4Bitstream(Bitstream):
     def __init__(self, extradata=b''):
         super().__init__(extradata)
         self._volume = _video_object_layer(self.extradata)
-        self._time_bits = _time_increment_bits(self._volume)
+        self._time_bits, self._low_delay = _layer_facts(self._volume)
 
     def picture_type(self, data):
         start = data.find(_VOP)
         if start < 0 or start + 4 >= len(data):
             return '?'
         if self._time_bits is None:
-            self._time_bits = _time_increment_bits(_video_object_layer(data))
+            self._time_bits, _ = _layer_facts(_video_object_layer(data))
         kind = 'IPBS'[data[start + 4] >> 6]
         if self._time_bits is not None and not self._is_coded(
                 data[start + 4:start + 16]):
             return 'N'
         return kind
+
+    def times_may_be_wrong(self):
+        return not self._low_delay
 
     def grey_picture(self, width, height, headers=b''):
         return _unless_aligned('mpeg4', width, height, 16)
@@ -84,11 +87,16 @@ def _video_object_layer(data):
     return data[match.start():end if end > 0 else len(data)]
 
 
-def _time_increment_bits(volume):
-    """Return the width of vop_time_increment, None without a layer header."""
+def _layer_facts(volume):
+    """Read what is needed of a video object layer header (6.2.3).
+
+    Returns:
+        tuple: Width of vop_time_increment, None without a header; and whether
+        the header promises that no B pictures follow.
+    """
     if not volume:
-        return None
-    reader = BitReader(volume[4:])
+        return None, False
+    reader, low_delay = BitReader(volume[4:]), False
     try:
         reader.bits(1 + 8)
         version = 1
@@ -98,7 +106,8 @@ def _time_increment_bits(volume):
         if reader.bits(4) == 15:  # extended pixel aspect ratio
             reader.bits(16)
         if reader.bits(1):  # vol_control_parameters
-            reader.bits(3)
+            reader.bits(2)
+            low_delay = bool(reader.bits(1))
             if reader.bits(1):
                 reader.bits(79)
         if reader.bits(2) == 3 and version != 1:
@@ -106,8 +115,8 @@ def _time_increment_bits(volume):
         reader.bits(1)
         resolution = reader.bits(16)
     except EOFError:
-        return None
-    return max((resolution - 1).bit_length(), 1)
+        return None, False
+    return max((resolution - 1).bit_length(), 1), low_delay
 
 
 class Mpeg12Bitstream(Bitstream):

@@ -212,6 +212,24 @@ def test_variable_frame_rate_is_indexed_by_count(tmp_path):
         assert video.residual_at(13).index == 13
 
 
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_b_pictures_timed_in_coding_order(tmp_path, suffix):
+    """Some writers store no display times: the picture types tell them."""
+    coding = recipe('mpeg4_bframes')
+    packets, extradata = encode_packets(restless(13), coding,
+                                        global_header=True)
+    for number, packet in enumerate(packets):
+        packet.pts = packet.dts = number
+    path = mux_packets(tmp_path / f'coded{suffix}', packets, coding, (96, 80),
+                       extradata=extradata)
+    shown = rgb_of(path)
+    with CompressedVideo(path) as video:
+        assert video.picture_types.startswith('IBBP')
+        assert len(video) == len(shown) == 13
+        for index in (0, 1, 3, 12):
+            assert np.array_equal(video.frame_at(index), shown[index])
+
+
 def test_not_coded_pictures_are_n(make_clip, tmp_path):
     """N-VOPs repeat the last picture: no residual, no failure."""
     coding = Recipe('mpeg4', 100, 0, 4, recipe('mpeg4').options)
