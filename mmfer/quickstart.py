@@ -233,15 +233,18 @@ def make_data(folder: Path, subjects: Optional[int] = None) -> Path:
     """
     from .synthetic import PRESETS, ConfigurationMismatch, make_dataset
     options = dict(
-        PRESETS[PRESET], seed=SEED, workers=os.cpu_count() or 1, **CODING)
+        PRESETS[PRESET],
+        seed=SEED,
+        workers=os.cpu_count() or 1,
+        codings={folder.name: CODING})
     if subjects is not None:
         options['num_subjects'] = subjects
     try:
-        return make_dataset(folder, **options)[0]
+        return make_dataset(folder.parent, **options)[0]
     except ConfigurationMismatch:
         # Made by another version of mmfer, or of another size.
         shutil.rmtree(folder)
-        return make_dataset(folder, **options)[0]
+        return make_dataset(folder.parent, **options)[0]
 
 
 def best_checkpoint(folder: Path) -> Path:
