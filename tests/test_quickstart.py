@@ -194,8 +194,8 @@ def test_report_shows_every_number():
         dict(residual=4.25, rgb=40.5),
         dict(file='a.mp4', label='happy', score=0.625, truth='sad'))
     lines = text.splitlines()
-    assert lines[1].split() == ['residual', 'only', '0.750', '0.500', '4.2',
-                                'ms', 'CPU']
+    assert lines[1].split() == ['residual,', 'motion', '0.750', '0.500',
+                                '4.2', 'ms', 'CPU']
     assert lines[2].split() == ['RGB', 'twin', '0.250', '0.125', '40.5', 'ms',
                                 'CPU']
     assert lines[-1] == ('a.mp4 shows happy (score 0.62); its annotation says '
@@ -203,22 +203,21 @@ def test_report_shows_every_number():
 
 
 def test_data_of_another_size_is_replaced(tmp_path, monkeypatch):
-    import mmfer.synthetic as synthetic
-    made = []
-
-    def make_dataset(folder, **options):
-        made.append(options)
-        if (folder / 'old').exists():
-            raise synthetic.ConfigurationMismatch('made with others')
-        return [folder / 'annotations.json']
-
-    monkeypatch.setattr(synthetic, 'make_dataset', make_dataset)
+    from mmfer.codec import CompressedVideo
+    monkeypatch.setattr(quickstart, 'PRESET', 'tiny')
     folder = tmp_path / 'faces'
-    folder.mkdir()
-    (folder / 'old').touch()
-    assert quickstart.make_data(folder, 5) == folder / 'annotations.json'
-    assert len(made) == 2 and made[0] == made[1]
-    assert made[0]['num_subjects'] == 5 and made[0]['codec'] == 'mpeg4'
+
+    def persons():
+        path = quickstart.make_data(folder, number)
+        assert path == folder / 'annotations.json'
+        clips = json.loads(path.read_text())['clips']
+        assert all((folder / clip['path']).is_file() for clip in clips)
+        with CompressedVideo(folder / clips[0]['path']) as video:
+            assert video.codec == quickstart.CODING['codec']
+        return len({clip['subject'] for clip in clips})
+
+    for number in (6, 3):
+        assert persons() == number
 
 
 def test_an_error_is_printed_and_makes_status_1(tmp_path, monkeypatch, capsys):
