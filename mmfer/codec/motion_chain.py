@@ -1,7 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Motion accumulated over a row of pictures."""
-from functools import lru_cache
-
 import numpy as np
 
 from .motion import CELL, VectorList
@@ -76,16 +74,15 @@ def _sources(steps):
         are moved to it.
     """
     rows, columns = steps.shape[1:3]
-    cell = np.rint(steps * np.float32(1 / CELL)).astype(np.int32)
-    cell += _positions(rows, columns)
-    np.clip(cell, 0, (columns - 1, rows - 1), out=cell)
-    return cell[..., 1] * columns + cell[..., 0]
+    # Axis by axis: numpy is slow where the last axis is 2 long.
+    x = _whole_cells(steps[..., 0], np.arange(columns, dtype=np.int32))
+    y = _whole_cells(steps[..., 1],
+                     np.arange(rows, dtype=np.int32)[:, None])
+    return y * columns + x
 
 
-@lru_cache(maxsize=16)
-def _positions(rows, columns):
-    """Return the (x, y) position of every cell, int32 (rows, columns, 2)."""
-    y, x = np.mgrid[:rows, :columns].astype(np.int32)
-    positions = np.stack([x, y], -1)
-    positions.flags.writeable = False
-    return positions
+def _whole_cells(step, position):
+    """Return the cell on one axis that a step of pixels leads to."""
+    cell = np.rint(step * np.float32(1 / CELL)).astype(np.int32)
+    cell += position
+    return np.clip(cell, 0, position.size - 1, out=cell)

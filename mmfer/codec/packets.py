@@ -1,11 +1,14 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The packets of one open video: bytes, types and who needs whom."""
+from bisect import bisect_right
+
 import numpy as np
 
 from .bitstreams import make_bitstream
 from .errors import TRANSCODE_ADVICE, NotPredicted, TruncatedFile
 
 PREDICTED = 'PS'
+_AHEAD = 1 << 18  # bytes
 
 
 class PacketReader:
@@ -31,16 +34,22 @@ class PacketReader:
         self.order = index.order
         self._reader = reader
         self._types = list(index.types or '.' * len(index))
-        self._keys = np.flatnonzero(index.key)
+        self._keys = np.flatnonzero(index.key).tolist()
         self._true_keys = None
         self._headers = {}
         self._last = None, b''
+        self._window = 0, b''
 
     def __len__(self):
         return len(self.order)
 
-    def data(self, number):
+    def data(self, number, ahead=False):
         """Return the bytes of a packet.
+
+        Args:
+            number (int): The packet, in decoding order.
+            ahead (bool): Fetch what lies behind it as well, since the next
+                packets will be asked. Defaults to False.
 
         Raises:
             TruncatedFile: If the file ends before they do.
@@ -50,7 +59,16 @@ class PacketReader:
         data = self.index.payloads.get(number)
         if data is None:
             size = int(self.index.size[number])
-            data = self._reader.read(int(self.index.position[number]), size)
+            position = int(self.index.position[number])
+            offset = position - self._window[0]
+            if not 0 <= offset <= len(self._window[1]) - size:
+                fetched = self._reader.read(
+                    position, max(size, _AHEAD) if ahead else size)
+                if ahead:
+                    self._window = position, fetched
+                data = fetched[:size]
+            else:
+                data = self._window[1][offset:offset + size]
             if len(data) < size:
                 raise TruncatedFile(
                     f'{self.name}: ends inside packet {number} of '
@@ -60,10 +78,10 @@ class PacketReader:
 
     def headers(self, number):
         """Return in-band headers in force at a packet that differ."""
-        at = int(np.searchsorted(self._keys, number, 'right'))
+        at = bisect_right(self._keys, number)
         if not at:
             return b''
-        key = int(self._keys[at - 1])
+        key = self._keys[at - 1]
         if key not in self._headers:
             self._headers[key] = self.bitstream.own_headers(self.data(key))
         return self._headers[key]
@@ -122,6 +140,7 @@ class PacketReader:
             index = display.get(number)
             if index is None:
                 continue  # empty, or discarded by an edit list
+            self.data(number, ahead=True)
             kind = self.picture_type(index)
             if kind in types or kind == 'I':
                 yield number, kind, self.data(number), self.headers(number)
@@ -130,7 +149,8 @@ class PacketReader:
         """Yield (packet number, data) for a true decode of some packets."""
         for number in run:
             if self.index.size[number]:
-                yield number, self.headers(number) + self.data(number)
+                data = self.data(number, ahead=True)
+                yield number, self.headers(number) + data
 
     def groups(self, wanted):
         """Split wanted packets into runs that a true decode can begin with.
@@ -155,7 +175,7 @@ class PacketReader:
         if self._true_keys is None:
             self._true_keys = np.array([
                 n for n in self._keys
-                if self.bitstream.picture_type(self.data(int(n))) == 'I'
+                if self.bitstream.picture_type(self.data(n)) == 'I'
             ] or [0], np.int64)
         return self._true_keys
 
