@@ -37,9 +37,7 @@ class ByteReader:
 
     def read(self, position, size):
         """Return `size` bytes at `position`, fewer at the end of the file."""
-        if self._closed:
-            # The number of a closed descriptor may be another file's now.
-            raise ValueError(f'{self.name}: the video is closed; open it again')
+        self.check_open()
         size = min(size, self.length - position)
         if size <= 0 or position < 0:
             return b''
@@ -50,6 +48,15 @@ class ByteReader:
             return os.pread(self._descriptor, size, position)
         self._file.seek(position)
         return self._file.read(size)
+
+    def check_open(self):
+        """Raise a ValueError if the source was closed.
+
+        The number of a closed descriptor may be another file's by now.
+        """
+        if self._closed:
+            raise ValueError(
+                f'{self.name}: the video is closed; open it again')
 
     def for_container(self):
         """Return what `av.open` takes: the path, or a fresh file object."""

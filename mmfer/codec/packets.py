@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The packets of one open video: bytes, types and who needs whom."""
+import operator
 from bisect import bisect_right
 
 import numpy as np
@@ -92,7 +93,7 @@ class PacketReader:
         Raises:
             IndexError: If there is no such picture.
         """
-        number = int(index)
+        number = operator.index(index)
         if number < 0:
             number += len(self)
         if not 0 <= number < len(self):

@@ -2,6 +2,7 @@
 """Making clips whose residuals are worth reading."""
 import itertools
 import json
+import operator
 import os
 import platform
 import re
@@ -34,7 +35,9 @@ class TranscodeReport:
         bytes (int): Size of the file.
         coded_share (float): Non-zero samples in predicted blocks, of three
             sampled pictures.
-        codec, profile (str), gop, qscale, crf (int | None): As asked.
+        codec, profile (str), gop, qscale, crf (int | None): As asked; None
+            where the profile leaves it to the encoder.
+        options (dict): Further options, as asked.
         width, height (int), fps (float): As written.
         versions (dict): Of PyAV and of FFmpeg's encoder library.
     """
@@ -46,6 +49,7 @@ class TranscodeReport:
     codec: str
     profile: str
     gop: int
+    options: dict
     qscale: int
     crf: int
     width: int
@@ -75,7 +79,7 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             Defaults to 3.
         crf (int): Constant rate factor of H.264, 0 to 51. Defaults to 18.
         size (int | tuple[int, int], optional): (width, height) in pixels,
-            multiples of 16. Defaults to None, the source's size rounded.
+            multiples of 16; the pictures are stretched to it. Defaults to None, the source's size rounded.
         fps (float, optional): Pictures a second. Pictures of a video are
             dropped or repeated to fit. Defaults to None, the source's (25
             for arrays and images).
@@ -101,7 +105,7 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
     Warns:
         UserWarning: If the residuals written are nearly empty.
     """
-    _check(codec, gop, qscale, crf, profile)
+    _check(codec, gop, qscale, crf, profile, fps)
     out = Path(out)
     if out.exists() and not overwrite:
         raise FileExistsError(
@@ -117,7 +121,9 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f'.{out.stem}.{os.getpid()}.part{out.suffix}')
     facts = dict(
-        codec=codec, profile=profile, gop=gop,
+        codec=codec, profile=profile,
+        gop=gop if profile == 'residual' else None,
+        options={k: str(v) for k, v in (options or {}).items()},
         qscale=None if codec == 'h264' else qscale,
         crf=crf if codec == 'h264' and profile == 'residual' else None,
         width=width, height=height, fps=float(rate),
@@ -128,14 +134,14 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             'python': platform.python_version(),
         })
     settings = _encoder_options(codec, gop, qscale, crf, profile)
-    settings.update({k: str(v) for k, v in (options or {}).items()})
+    settings.update(facts['options'])
     try:
         written = _encode(first, pictures, temporary, _ENCODERS[codec],
                           settings, width, height, rate, facts, progress, name)
+        coded = _coded_share(temporary, out)
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
-    coded = _coded_share(out)
     if coded < _NEARLY_EMPTY:
         warnings.warn(
             f'{out}: the residual is nearly empty, {coded:.1%} of its sampled '
@@ -146,18 +152,31 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
                            **facts)
 
 
-def _coded_share(path):
-    """Return the share of non-zero inter luma samples of a few pictures."""
-    with CompressedVideo(path) as video:
+def _coded_share(path, out):
+    """Return the share of non-zero inter luma samples of a few pictures.
+
+    Returns:
+        float: 1.0 if nothing at all is predicted, which is another matter.
+
+    Raises:
+        CompressedVideoError: If the clip that was written cannot be read.
+    """
+    try:
+        video = CompressedVideo(path)
+    except CompressedVideoError as error:
+        raise type(error)(
+            f"{out}: cannot be read again as a {out.suffix} file; write a .mp4 "
+            f"file or pass profile='residual' ({error})") from None
+    with video:
         count, nonzero, total = len(video), 0, 0
         for number in range(1, 4):
             try:
                 residual = video.residual_at(number * count // 4)
             except NotPredicted:
-                return 1.0  # key pictures only, which is another matter
+                return 1.0
             nonzero += np.count_nonzero(residual.y)
             total += np.count_nonzero(residual.inter) * 64
-    return nonzero / max(total, 1)
+    return nonzero / total if total else 1.0
 
 
 def read_provenance(path):
@@ -166,27 +185,34 @@ def read_provenance(path):
     Returns:
         dict | None: None if the clip was not made by `transcode`.
     """
-    with av.open(os.fspath(path)) as container:
-        comment = container.metadata.get('comment', '')
+    try:
+        with av.open(os.fspath(path), metadata_errors='replace') as container:
+            comment = container.metadata.get('comment', '')
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        raise NoVideoStream(
+            f'{path}: not a readable video ({error}); check that the file is '
+            'complete') from None
     try:
         return json.loads(comment)['mmfer']
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _check(codec, gop, qscale, crf, profile):
+def _check(codec, gop, qscale, crf, profile, fps):
     if codec not in _ENCODERS:
         raise ValueError(
             f'codec is {codec!r}, it must be one of {", ".join(_ENCODERS)}')
     if profile not in ('residual', 'stock'):
         raise ValueError(
             f"profile is {profile!r}, it must be 'residual' or 'stock'")
-    if gop is not None and gop < 1:
+    if gop is not None and operator.index(gop) < 1:
         raise ValueError(f'gop is {gop}, it must be at least 1, or None')
-    if not 1 <= qscale <= 31:
+    if not 1 <= operator.index(qscale) <= 31:
         raise ValueError(f'qscale is {qscale}, it must be in 1..31')
     if not 0 <= crf <= 51:
         raise ValueError(f'crf is {crf}, it must be in 0..51')
+    if fps is not None and not 0 < fps <= 1000:
+        raise ValueError(f'fps is {fps}, it must be in 0..1000 and not 0')
 
 
 def _encoder_options(codec, gop, qscale, crf, profile):
@@ -267,12 +293,11 @@ def _frame(picture, name):
 
 def _target_size(size, first):
     if size is None:
-        if isinstance(first, av.VideoFrame):
-            width, height = first.width, first.height
-        else:
-            height, width = np.shape(first)[:2]
+        frame = _frame(first, '<pictures>')
+        width, height = frame.width, frame.height
         return tuple(max(round(n / 16), 1) * 16 for n in (width, height))
-    width, height = (size, size) if isinstance(size, int) else size
+    width, height = map(operator.index,
+                        size if np.ndim(size) else (size, size))
     if width < 16 or height < 16 or width % 16 or height % 16:
         raise ValueError(
             f'size is {width}x{height}, both must be multiples of 16: other '

@@ -79,6 +79,7 @@ class CompressedVideo:
                 'meant')
 
     def __enter__(self):
+        self._reader.check_open()
         return self
 
     def __exit__(self, *_):
@@ -161,6 +162,7 @@ class CompressedVideo:
         """
         otherwise = self._otherwise if otherwise is None else otherwise
         _check_choice('otherwise', otherwise, _OTHERWISE)
+        self._reader.check_open()
         packets = self._packets
         index = packets.display_index(index)
         wanted = PREDICTED

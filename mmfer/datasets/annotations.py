@@ -85,16 +85,20 @@ def _from_json(path: str, text: str) -> Tuple[dict, list]:
 def _from_csv(path: str, text: str) -> Tuple[dict, list]:
     # A byte order mark, as spreadsheets write it, is not part of a name.
     reader = csv.DictReader(io.StringIO(text.lstrip('\ufeff')))
-    missing = {'path', 'label'} - set(reader.fieldnames or ())
+    found = [(name or '').strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = found
+    missing = {'path', 'label'} - set(found)
     if missing:
         raise AnnotationError(
             f'{path}: column {", ".join(sorted(missing))} is missing; the '
-            'first line names the columns: path,label,subject,split,fold,apex')
+            'first line names the columns, divided by commas: '
+            'path,label,subject,split,fold,apex; found were: '
+            f'{" | ".join(found) or "none"}')
     clips = []
     for row in reader:
         # An empty cell means "not known"; None is the rest of a long line.
         clips.append({
-            name.strip(): value.strip()
+            name: value.strip()
             for name, value in row.items() if name is not None and value
         })
     return {}, clips
@@ -108,6 +112,10 @@ def _check_clip(path: str, number: int, clip: Any) -> None:
             raise AnnotationError(
                 f'{path}: clip {number} has no {key}; a label is the name of '
                 'a class, not a number')
+    if clip['label'].isdigit():
+        raise AnnotationError(
+            f'{path}: clip {number} ({clip["path"]}) has the label '
+            f'{clip["label"]}; a label is the name of a class, not a number')
     for key in INTEGERS:
         if clip.get(key) is None:
             clip.pop(key, None)

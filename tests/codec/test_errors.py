@@ -228,10 +228,15 @@ def test_a_clip_without_predicted_pictures(make_clip):
 
 def test_a_closed_video_says_so(make_clip):
     video = CompressedVideo(make_clip('mpeg4'))
+    video.residual_at(3)  # its type is known from now on
     video.close()
     video.close()
+    for read in (video.residual_at, video.frame_at,
+                 lambda i: video.chained_at([i])):
+        with pytest.raises(ValueError, match='closed'):
+            read(3)
     with pytest.raises(ValueError, match='closed'):
-        video.residual_at(3)
+        video.__enter__()
 
 
 def test_no_log_output(make_clip, capfd):

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from mmfer.codec import CompressedVideo, CompressedVideoError, transcode
+from mmfer.codec import (CompressedVideo, CompressedVideoError,
+                         UnsupportedStream, read_provenance, transcode)
 from mmfer.testing import face_like, restless, write_video
 from mmfer.testing.exactness import check_file
 from mmfer.testing.full_decode import decode_all
@@ -229,3 +230,29 @@ def test_a_nearly_empty_residual_is_warned_about(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         transcode(FRAMES, tmp_path / 'fine.mp4', qscale=3)
+
+
+def test_a_clip_that_cannot_be_read_replaces_nothing(tmp_path):
+    """H.264 with B pictures in AVI: no display order is stored there."""
+    out = tmp_path / 'clip.avi'
+    transcode(FRAMES, out)
+    before = out.read_bytes()
+    with pytest.raises(UnsupportedStream, match='write a .mp4'):
+        transcode(FRAMES, out, codec='h264', profile='stock', overwrite=True)
+    assert out.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ['clip.avi']
+
+
+def test_provenance_holds_what_was_really_used(tmp_path):
+    out = tmp_path / 'clip.mp4'
+    transcode(FRAMES, out, codec='h264', profile='stock',
+              options={'crf': 20})
+    found = read_provenance(out)
+    assert found['options'] == {'crf': '20'} and found['gop'] is None
+
+
+def test_noise_is_no_empty_residual(tmp_path, recwarn):
+    noise = np.random.default_rng(0).integers(
+        0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    assert transcode(noise, tmp_path / 'noise.mp4').coded_share > .5
+    assert not [w for w in recwarn if 'nearly empty' in str(w.message)]

@@ -62,3 +62,22 @@ def test_a_bad_file_is_refused_with_its_name(tmp_path, name, content, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere.json'):
         read_annotations(str(tmp_path / 'nowhere.json'))
+
+
+def test_columns_are_found_in_spite_of_blanks(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('path, label , subject\na.mp4, sad, ben\n')
+    _, clips = read_annotations(str(path))
+    assert clips == [dict(path='a.mp4', label='sad', subject='ben')]
+
+
+@pytest.mark.parametrize('text, said', [
+    ('path;label\na.mp4;sad\n', 'path;label'),
+    ('Path,label\na.mp4,sad\n', r'Path \| label'),
+    ('path,label\na.mp4,3\n', 'not a number'),
+])
+def test_what_is_wrong_with_a_table_is_said(tmp_path, text, said):
+    path = tmp_path / 'a.csv'
+    path.write_text(text)
+    with pytest.raises(AnnotationError, match=said):
+        read_annotations(str(path))
