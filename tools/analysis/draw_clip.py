@@ -26,7 +26,9 @@ def parse_args():
     parser.add_argument(
         '--start', type=int, default=0, help='where the chain begins (0)')
     parser.add_argument('--scale', type=int, default=1)
-    parser.add_argument('--out', default='clip.png')
+    parser.add_argument(
+        '--out', default='clip.png', help='the picture (clip.png), replaced '
+        'if it exists')
     return parser.parse_args()
 
 
@@ -41,7 +43,11 @@ def main():
         drawn = draw_clip(args.clip, pictures, args.start, args.scale)
     except (CompressedVideoError, OSError, IndexError) as error:
         sys.exit(f'error: {error}')
-    if not cv2.imwrite(args.out, drawn[..., ::-1]):
+    try:
+        written = cv2.imwrite(args.out, drawn[..., ::-1])
+    except cv2.error:  # a suffix that OpenCV does not know
+        written = False
+    if not written:
         sys.exit(f'error: {args.out}: cannot be written; use a name in .png')
     print(args.out)
 
