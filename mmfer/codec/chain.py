@@ -59,6 +59,7 @@ class ChainWalker:
         """
         found, open_chain = {}, None
         for number, kind, data, headers in steps:
+            data = headers + data
             if kind not in _PREDICTED + 'B':
                 if kind == 'I' and self._at_keyframe == 'restart':
                     open_chain = self._finish(open_chain, found, wanted)
@@ -95,16 +96,15 @@ class ChainWalker:
         return _OpenChain(context, headers, prime, wanted)
 
     def _feed(self, chain, number, data, found, wanted):
-        front = chain.headers
-        if chain.prime is not None:
-            self._decode(chain, padded_packet(chain.prime))
-            chain.prime = None
-            front = self.bitstream.extradata + front
         if self._renumber is not None:
             data = self._renumber(data)
         else:
             data = self.bitstream.for_grey_start(data)
-        packet = padded_packet(front + data)
+        if chain.prime is not None:
+            self._decode(chain, padded_packet(chain.prime))
+            chain.prime = None
+            data = self.bitstream.extradata + data
+        packet = padded_packet(data)
         # The tag comes back on the frame, however much later it is shown.
         packet.pts = packet.dts = number
         chain.packets[number] = data

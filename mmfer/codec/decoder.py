@@ -81,6 +81,7 @@ class ResidualDecoder:
             DamagedPacket: If it does not decode.
             UnsupportedStream: If it uses a tool that is not exact.
         """
+        data = headers + data
         reason = self.bitstream.unsupported(data)
         if reason:
             raise UnsupportedStream(
@@ -101,12 +102,11 @@ class ResidualDecoder:
     def _grey_decode(self, data, headers):
         try:
             context = self._ready(headers)
-            front = headers
+            data = self.bitstream.for_grey_start(data)
             if self._prime is not None:
                 context.decode(padded_packet(self._prime))
-                front = self.bitstream.extradata + headers
-            packet = padded_packet(
-                front + self.bitstream.for_grey_start(data))
+                data = self.bitstream.extradata + data
+            packet = padded_packet(data)
             frames = context.decode(packet) + context.decode(None)
             context.flush_buffers()
         except (av.FFmpegError, MemoryError) as error:

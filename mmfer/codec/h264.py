@@ -69,7 +69,6 @@ class H264Bitstream(Bitstream):
 
     def __init__(self, extradata=b''):
         super().__init__(extradata)
-        self._sequences, self._pictures = {}, {}
         if self.extradata[:1] == b'\x01' and len(self.extradata) > 6:
             self.format = NalFormat((self.extradata[4] & 3) + 1)
             units = _avcc_units(self.extradata)
@@ -77,7 +76,7 @@ class H264Bitstream(Bitstream):
             self.format = NalFormat(0)
             units = self.format.split(self.extradata)
         self._global_units = {u for u in units if u[0] & 31 in (_SPS, _PPS)}
-        self._learn(units)
+        self._global_sets = _parameter_sets(units)
         self._last = None, None
 
     def picture_type(self, data):
@@ -106,15 +105,16 @@ class H264Bitstream(Bitstream):
 
         Returns:
             SliceHeader | None: None when the packet holds no slice, or its
-            parameter sets are unknown.
+            parameter sets are unknown. Sets inside the packet count, those
+            of other packets do not: the answer depends on nothing else.
         """
         if self._last[0] is not data:  # one packet is asked several things
             units = self.format.split(data)
-            self._learn(units)
             first = next((unit for unit in units
                           if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE)),
                          None)
-            self._last = data, first and self._parse_slice(first)
+            self._last = data, first and _parse_slice(first,
+                                                      self._sets(units))
         return self._last[1]
 
     def for_grey_start(self, data):
@@ -137,10 +137,11 @@ class H264Bitstream(Bitstream):
             bytes: The packet with the numbers replaced, nothing else changed.
         """
         units = self.format.split(data)
+        sets = self._sets(units)
         for position, unit in enumerate(units):
             if not unit or unit[0] & 31 not in (_SLICE, _IDR_SLICE):
                 continue
-            header = self._parse_slice(unit)
+            header = _parse_slice(unit, sets)
             if header is None:
                 continue
             payload = unescape(unit)
@@ -168,64 +169,79 @@ class H264Bitstream(Bitstream):
         header = self.slice_header(data)
         return header is not None and header.weighted
 
-    def _learn(self, units):
-        for unit in units:
-            kind = unit[0] & 31 if unit else 0
-            try:
-                if kind == _SPS:
-                    number, facts = _sequence_parameters(unescape(unit))
-                    self._sequences[number] = facts
-                elif kind == _PPS:
-                    number, facts = _picture_parameters(unescape(unit))
-                    self._pictures[number] = facts
-            except EOFError:
-                continue  # a damaged set; its slices will not be parsed
+    def _sets(self, units):
+        """Return the parameter sets in force for the slices of a packet."""
+        if not any(unit and unit[0] & 31 in (_SPS, _PPS) for unit in units):
+            return self._global_sets
+        own = _parameter_sets(units)
+        return tuple(
+            {**known, **new} for known, new in zip(self._global_sets, own))
 
-    def _parse_slice(self, unit):
-        payload = unescape(unit[:_HEADER_BYTES * 3 // 2])[:_HEADER_BYTES]
+
+def _parameter_sets(units):
+    """Return ({number: SequenceParameters}, {number: PictureParameters})."""
+    sequences, pictures = {}, {}
+    for unit in units:
+        kind = unit[0] & 31 if unit else 0
         try:
-            return self._read_slice(payload)
+            if kind == _SPS:
+                number, facts = _sequence_parameters(unescape(unit))
+                sequences[number] = facts
+            elif kind == _PPS:
+                number, facts = _picture_parameters(unescape(unit))
+                pictures[number] = facts
         except EOFError:
-            return None
+            continue  # a damaged set; its slices will not be parsed
+    return sequences, pictures
 
-    def _read_slice(self, payload):
-        idr = payload[0] & 31 == _IDR_SLICE
-        reference = bool(payload[0] >> 5 & 3)
-        reader = BitReader(payload)
-        reader.position = 8
+
+def _parse_slice(unit, sets):
+    """Parse a slice header (7.3.3), None if it or its sets are damaged."""
+    payload = unescape(unit[:_HEADER_BYTES * 3 // 2])[:_HEADER_BYTES]
+    try:
+        return _read_slice(payload, *sets)
+    except EOFError:
+        return None
+
+
+def _read_slice(payload, sequences, pictures):
+    idr = payload[0] & 31 == _IDR_SLICE
+    reference = bool(payload[0] >> 5 & 3)
+    reader = BitReader(payload)
+    reader.position = 8
+    reader.ue()
+    kind = 'PBISS'[reader.ue() % 5]
+    picture = pictures.get(reader.ue())
+    sequence = sequences.get(picture.sequence) if picture else None
+    if sequence is None:
+        return None
+    if sequence.separate_planes:
+        reader.bits(2)
+    frame_num_at = reader.position
+    frame_num = reader.bits(sequence.frame_num_bits)
+    field = not sequence.frames_only and bool(reader.bits(1))
+    if field:
+        reader.bits(1)
+    if idr:
         reader.ue()
-        kind = 'PBISS'[reader.ue() % 5]
-        picture = self._pictures.get(reader.ue())
-        sequence = self._sequences.get(picture.sequence) if picture else None
-        if sequence is None:
-            return None
-        if sequence.separate_planes:
-            reader.bits(2)
-        frame_num_at = reader.position
-        frame_num = reader.bits(sequence.frame_num_bits)
-        field = not sequence.frames_only and bool(reader.bits(1))
-        if field:
-            reader.bits(1)
-        if idr:
-            reader.ue()
-        order, order_at, order_bits = None, 0, 0
-        if sequence.order_type == 0:
-            order_at, order_bits = reader.position, sequence.order_bits
-            order = reader.bits(order_bits)
-            if picture.bottom_order_present and not field:
-                reader.se()
-        elif sequence.order_type == 1 and not sequence.order_always_zero:
+    order, order_at, order_bits = None, 0, 0
+    if sequence.order_type == 0:
+        order_at, order_bits = reader.position, sequence.order_bits
+        order = reader.bits(order_bits)
+        if picture.bottom_order_present and not field:
             reader.se()
-            if picture.bottom_order_present and not field:
-                reader.se()
-        weighted = False
-        if kind == 'P' and picture.weighted and not picture.slice_groups:
-            if picture.redundant_count_present:
-                reader.ue()
-            weighted = _has_own_weights(reader, picture, sequence)
-        return SliceHeader(kind, idr, reference, field, frame_num,
-                           frame_num_at, sequence.frame_num_bits, order,
-                           order_at, order_bits, weighted)
+    elif sequence.order_type == 1 and not sequence.order_always_zero:
+        reader.se()
+        if picture.bottom_order_present and not field:
+            reader.se()
+    weighted = False
+    if kind == 'P' and picture.weighted and not picture.slice_groups:
+        if picture.redundant_count_present:
+            reader.ue()
+        weighted = _has_own_weights(reader, picture, sequence)
+    return SliceHeader(kind, idr, reference, field, frame_num,
+                       frame_num_at, sequence.frame_num_bits, order,
+                       order_at, order_bits, weighted)
 
 
 def _has_own_weights(reader, picture, sequence):

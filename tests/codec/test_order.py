@@ -139,18 +139,23 @@ def test_parameter_sets_that_change_on_the_way(tmp_path, suffix):
         assert np.array_equal(video.residual_at(15).y, first.y)
 
 
-def test_same_size_but_other_parameter_sets(tmp_path):
-    """CAVLC then CABAC: nothing but the parameter sets tells."""
-    parts = [encode_packets(restless(8, seed=s), c)[0] for s, c in
-             ((1, 'h264_cavlc'), (2, 'h264_cabac'))]
+@pytest.mark.parametrize('codings', [('h264_cavlc', 'h264_cabac'),
+                                     ('h264_long', 'h264_cavlc'),
+                                     ('h264_cavlc', 'h264_weighted')])
+def test_same_size_but_other_parameter_sets(tmp_path, codings):
+    """CAVLC then CABAC, say: nothing but the parameter sets tells."""
+    parts = [encode_packets(restless(8, seed=s), c)[0]
+             for s, c in enumerate(codings, 1)]
     path = tmp_path / 'mixed.h264'
     path.write_bytes(b''.join(bytes(p) for part in parts for p in part))
     alone = tmp_path / 'alone.h264'
     alone.write_bytes(b''.join(bytes(p) for p in parts[1]))
     with CompressedVideo(path) as video, CompressedVideo(alone) as second:
-        for index in (13, 3, 9):
+        for index in (13, 3, 9, 13):
             residual = video.residual_at(index)
             assert not residual.damaged
+            assert residual.weighted == (
+                index >= 8 and second.residual_at(index - 8).weighted)
             if index >= 8:
                 assert np.array_equal(residual.y,
                                       second.residual_at(index - 8).y)
