@@ -24,6 +24,7 @@ class FERDataset(BaseActionDataset):
 
     The file holds all splits and folds (see :mod:`mmfer.datasets.annotations`)
     and this class picks one of them by name. Each sample starts as a dict with
+    ``path`` (exactly as in the file; the key of what is stored per clip),
     ``filename``, ``label`` (int, the position of its class in ``classes``),
     ``label_name`` and whatever else the annotation says: ``subject``,
     ``split``, ``fold``, ``apex``, ...
@@ -135,7 +136,7 @@ class FERDataset(BaseActionDataset):
         data_list = []
         for clip in chosen:
             info = dict(clip)
-            path = info.pop('path')
+            path = info['path']
             name = info.pop('label')
             info['filename'] = path if is_abs(path) or '://' in path \
                 else osp.join(folder, path)
