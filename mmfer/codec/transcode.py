@@ -5,7 +5,6 @@ import json
 import operator
 import os
 import platform
-import re
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,13 +15,13 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from .errors import CompressedVideoError, NotPredicted, NoVideoStream
+from .source_pictures import open_pictures
 from .video import CompressedVideo
 
 _ENCODERS = {'mpeg4': 'mpeg4', 'mpeg2video': 'mpeg2video', 'h264': 'libx264'}
 _WHOLE_CLIP = 1_000_000  # longer than any clip, hence one group of pictures
 _LAVC_LONGEST_GROUP = 600  # beyond it MPEG encoders ask for `experimental`
 _NEARLY_EMPTY = .05
-_IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm'}
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         raise FileExistsError(
             f'{out}: exists already; choose another name or pass '
             'overwrite=True')
-    pictures, source_fps, name = _pictures(source, fps)
+    pictures, source_fps, name = open_pictures(source, fps)
     rate = Fraction(fps or source_fps or 25).limit_denominator(60000)
     pictures = iter(pictures)
     first = next(pictures, None)
@@ -303,83 +302,3 @@ def _target_size(size, first):
             f'size is {width}x{height}, both must be multiples of 16: other '
             'sizes are slower to read exactly')
     return width, height
-
-
-def _pictures(source, fps):
-    """Return (pictures, fps or None, name) of any kind of source."""
-    if not isinstance(source, (str, os.PathLike)):
-        return source, None, '<pictures>'
-    path = Path(source)
-    if path.is_dir():
-        files = sorted((p for p in path.iterdir()
-                        if p.suffix.lower() in _IMAGES), key=_natural)
-        return _from_images(files), None, str(path)
-    if not path.exists():
-        raise FileNotFoundError(f'{path}: no such file or folder')
-    return _from_video(path, fps), _video_fps(path), str(path)
-
-
-def _natural(path):
-    """Sort key under which 'frame10' follows 'frame9'."""
-    return [int(part) if part.isdigit() else part
-            for part in re.split(r'(\d+)', path.name)]
-
-
-def _from_images(files):
-    for file in files:
-        for picture in _decoded(file):
-            if isinstance(picture, av.VideoFrame):
-                # Their full-range flag would outlive the conversion.
-                picture = picture.to_ndarray(format='rgb24')
-            yield picture
-
-
-def _video_fps(path):
-    try:
-        with av.open(str(path), metadata_errors='replace') as container:
-            return container.streams.video[0].average_rate
-    except (av.FFmpegError, UnicodeDecodeError, IndexError) as error:
-        raise NoVideoStream(
-            f'{path}: not a readable video ({error}); check that the file is '
-            'complete') from None
-
-
-def _from_video(path, fps):
-    """Yield pictures, resampled in time by the nearest earlier picture."""
-    if fps is None:
-        yield from _decoded(path)
-        return
-    step = 1 / float(_video_fps(path) or fps)
-    shown, start, last = 0, None, None
-    for picture, time in _decoded(path, with_time=True):
-        start = time if start is None else start
-        # Every output tick before this picture shows the one before it.
-        while last is not None and shown / fps < time - start - 1e-6:
-            yield last
-            shown += 1
-        last, end = picture, time + step
-    while last is not None and shown / fps < end - start - 1e-6:
-        yield last
-        shown += 1
-
-
-def _decoded(path, with_time=False):
-    """Yield the upright pictures of a video or an image file."""
-    try:
-        with av.open(str(path), metadata_errors='replace') as container:
-            stream = container.streams.video[0]
-            stream.thread_count = 1
-            rate = float(stream.average_rate or 25)
-            for number, frame in enumerate(container.decode(stream)):
-                time = frame.time if frame.time is not None else number / rate
-                picture = frame
-                if frame.rotation % 360:
-                    picture = np.rot90(
-                        frame.to_ndarray(format='rgb24'),
-                        frame.rotation // 90 % 4)
-                yield (picture, time) if with_time else picture
-    except (av.FFmpegError, UnicodeDecodeError, IndexError) as error:
-        raise NoVideoStream(
-            f'{path}: not a readable video or image ({error}); check that the '
-            'file is complete') from None
-

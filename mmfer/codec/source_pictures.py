@@ -1,0 +1,145 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Pictures of anything that can be encoded: videos, folders, image files."""
+import os
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+
+from .errors import NoVideoStream
+
+#: Suffixes of what counts as a picture in a folder, in lower case.
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff',
+                  '.ppm')
+
+
+def open_pictures(source, fps=None):
+    """Open a source of pictures.
+
+    Args:
+        source (str | PathLike | Iterable): A video file, a folder of images
+            (in natural order of their names), or pictures.
+        fps (float, optional): Drop or repeat pictures of a video such that it
+            has so many a second. Defaults to None, as they come.
+
+    Returns:
+        tuple: An iterable of pictures, each an ``av.VideoFrame`` or uint8
+        (H, W, 3) RGB, upright; the rate of a video or None; a name for
+        messages.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        NoVideoStream: If it is not a readable video; while iterating, too.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return source, None, '<pictures>'
+    path = Path(source)
+    if path.is_dir():
+        return pictures_of_images(image_files(path)), None, str(path)
+    if not path.exists():
+        raise FileNotFoundError(f'{path}: no such file or folder')
+    return _from_video(path, fps), video_rate(path), str(path)
+
+
+def image_files(folder):
+    """List the image files of a folder in natural order of their names.
+
+    Args:
+        folder (str | PathLike): The folder; what lies deeper is not looked at.
+
+    Returns:
+        list[Path]: Suffixes of `IMAGE_SUFFIXES`, no hidden files.
+    """
+    return sorted((path for path in Path(folder).iterdir()
+                   if path.suffix.lower() in IMAGE_SUFFIXES
+                   and not path.name.startswith('.')),
+                  key=lambda path: natural_order(path.name))
+
+
+def natural_order(name):
+    """Sort key under which 'frame10' follows 'frame9'.
+
+    Args:
+        name (str): A name.
+
+    Returns:
+        list: Text and numbers in turn.
+    """
+    return [int(part) if place % 2 else part
+            for place, part in enumerate(re.split(r'([0-9]+)', name))]
+
+
+def pictures_of_images(files):
+    """Decode image files one after the other.
+
+    Args:
+        files (Iterable[str | PathLike]): The files.
+
+    Yields:
+        np.ndarray: uint8 (H, W, 3) RGB.
+    """
+    for file in files:
+        for picture in _decoded(file):
+            if isinstance(picture, av.VideoFrame):
+                # Their full-range flag would outlive the conversion.
+                picture = picture.to_ndarray(format='rgb24')
+            yield picture
+
+
+def video_rate(path):
+    """Return the average pictures a second of a video.
+
+    Args:
+        path (str | PathLike): The file.
+
+    Returns:
+        Fraction | None: None if the file does not say.
+    """
+    try:
+        with av.open(str(path), metadata_errors='replace') as container:
+            return container.streams.video[0].average_rate
+    except (av.FFmpegError, UnicodeDecodeError, IndexError) as error:
+        raise NoVideoStream(
+            f'{path}: not a readable video ({error}); check that the file is '
+            'complete') from None
+
+
+def _from_video(path, fps):
+    """Yield pictures, resampled in time by the nearest earlier picture."""
+    if fps is None:
+        yield from _decoded(path)
+        return
+    step = 1 / float(video_rate(path) or fps)
+    shown, start, last = 0, None, None
+    for picture, time in _decoded(path, with_time=True):
+        start = time if start is None else start
+        # Every output tick before this picture shows the one before it.
+        while last is not None and shown / fps < time - start - 1e-6:
+            yield last
+            shown += 1
+        last, end = picture, time + step
+    while last is not None and shown / fps < end - start - 1e-6:
+        yield last
+        shown += 1
+
+
+def _decoded(path, with_time=False):
+    """Yield the upright pictures of a video or an image file."""
+    try:
+        with av.open(str(path), metadata_errors='replace') as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            rate = float(stream.average_rate or 25)
+            for number, frame in enumerate(container.decode(stream)):
+                time = frame.time if frame.time is not None else number / rate
+                picture = frame
+                if frame.rotation % 360:
+                    picture = np.rot90(
+                        frame.to_ndarray(format='rgb24'),
+                        frame.rotation // 90 % 4)
+                yield (picture, time) if with_time else picture
+    except (av.FFmpegError, UnicodeDecodeError, IndexError) as error:
+        raise NoVideoStream(
+            f'{path}: not a readable video or image ({error}); check that the '
+            'file is complete') from None
