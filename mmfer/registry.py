@@ -60,6 +60,11 @@ FUNCTIONS = _child(MMENGINE_FUNCTIONS, 'mmfer.datasets')
 MODELS = _child(MMENGINE_MODELS, 'mmfer.models')
 TASK_UTILS = _child(MMENGINE_TASK_UTILS, 'mmfer.models')
 
+# Dependence between two features. mmengine has no such registry, so this one
+# has no parent; 'dcor' and 'mmfer.dcor' name the same penalty.
+DEPENDENCE = Registry(
+    'dependence', scope=SCOPE, locations=['mmfer.models.dependence'])
+
 # Training: loops, hooks, wrappers and optimisation.
 LOOPS = _child(MMENGINE_LOOPS, 'mmfer.engine')
 HOOKS = _child(MMENGINE_HOOKS, 'mmfer.engine')
