@@ -2,7 +2,11 @@
 """Data sets of labelled clips, and the transforms that read them."""
 from .annotations import AnnotationError, read_annotations
 from .fer_dataset import FERDataset
+from .subject_dataset import SubjectDataset
 from .transforms import *  # noqa: F401,F403
 from .transforms import __all__ as _transforms
 
-__all__ = ['AnnotationError', 'FERDataset', 'read_annotations', *_transforms]
+__all__ = [
+    'AnnotationError', 'FERDataset', 'SubjectDataset', 'read_annotations',
+    *_transforms
+]

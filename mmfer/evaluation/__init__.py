@@ -5,9 +5,11 @@ from .fer_metric import FERMetric, format_confusion
 from .functional import (bootstrap_interval, confusion_matrix, macro_f1,
                          per_class_recall, unweighted_average_recall,
                          weighted_average_recall)
+from .verification_metric import VerificationMetric, equal_error_rate
 
 __all__ = [
-    'FERMetric', 'bootstrap_interval', 'confusion_matrix', 'evaluate_dumps',
+    'FERMetric', 'VerificationMetric', 'bootstrap_interval',
+    'confusion_matrix', 'equal_error_rate', 'evaluate_dumps',
     'format_confusion', 'format_report', 'macro_f1', 'per_class_recall',
     'read_dump', 'unweighted_average_recall', 'weighted_average_recall'
 ]

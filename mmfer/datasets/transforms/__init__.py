@@ -7,6 +7,7 @@ pipeline steps whose names do by its own RGB decoding.
 from .augmenting import (FlipResidual, ResidualErase, ResidualNoise,
                          ResidualScale)
 from .formatting import FormatResidual
+from .identity import SampleKeyframe
 from .opening import OpenCompressedVideo
 from .reading import ReadFrames, ReadResiduals
 from .sampling import SampleSegments
@@ -16,6 +17,6 @@ from .streams import JoinStreams, ReadApex, ReadKeyframe, SplitStreams
 __all__ = [
     'FlipResidual', 'FormatResidual', 'JoinStreams', 'OpenCompressedVideo',
     'ReadApex', 'ReadFrames', 'ReadKeyframe', 'ReadResiduals', 'ResidualErase',
-    'ResidualNoise', 'ResidualScale', 'SampleSegments', 'SplitStreams',
-    'StoredReader'
+    'ResidualNoise', 'ResidualScale', 'SampleKeyframe', 'SampleSegments',
+    'SplitStreams', 'StoredReader'
 ]
