@@ -1,5 +1,11 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""What runs around the training: hooks."""
+"""What runs around the training: hooks, optimisers, wrappers."""
 from .hooks import ClassCountHook, UnreadableClipsHook
+from .optim import MinMinOptimWrapperConstructor, MinMinOptimWrapperDict
+from .wrappers import MinMinDistributedDataParallel
 
-__all__ = ['ClassCountHook', 'UnreadableClipsHook']
+__all__ = [
+    'ClassCountHook', 'MinMinDistributedDataParallel',
+    'MinMinOptimWrapperConstructor', 'MinMinOptimWrapperDict',
+    'UnreadableClipsHook'
+]

@@ -2,6 +2,12 @@
 """Networks for residuals. mmaction2's own fit too, by config alone."""
 from .backbones import ResidualResNet
 from .data_preprocessors import FERDataPreprocessor
-from .heads import FERHead
+from .decoders import ApexDecoder
+from .heads import FERHead, IdentityMIHead
+from .identity import ArcFaceHead, IResNet
+from .recognizers import IdentityAwareRecognizer
 
-__all__ = ['FERDataPreprocessor', 'FERHead', 'ResidualResNet']
+__all__ = [
+    'ApexDecoder', 'ArcFaceHead', 'FERDataPreprocessor', 'FERHead', 'IResNet',
+    'IdentityAwareRecognizer', 'IdentityMIHead', 'ResidualResNet'
+]

@@ -83,6 +83,10 @@ class FERHead(BaseHead):
             height and width before it is flattened: 3 keeps eyes, nose and
             mouth apart, which a global average (1) mixes. Defaults to 1.
         dropout_ratio (float): Before consensus. Defaults to 0.5.
+        feature_norm (bool): Whether the feature that the classifier reads is
+            brought to mean 0 and variance 1 (LayerNorm without parameters).
+            A penalty on the dependence between this feature and another one
+            could otherwise be lowered by its scale alone. Defaults to False.
         topk (tuple[int]): Accuracies logged in training.
             Defaults to ``(1, )``.
         average_clips (str): 'prob' or 'score'. Defaults to 'prob', so that
@@ -100,6 +104,7 @@ class FERHead(BaseHead):
                  hidden_channels: int = 128,
                  pool_size: int = 1,
                  dropout_ratio: float = 0.5,
+                 feature_norm: bool = False,
                  topk: tuple = (1, ),
                  average_clips: Optional[str] = 'prob',
                  init_std: float = 0.01,
@@ -125,6 +130,11 @@ class FERHead(BaseHead):
         else:
             raise ValueError("`consensus` is 'mean', 'attention' or 'conv', "
                              f'got {consensus!r}')
+        self.feature_norm = \
+            nn.LayerNorm(features, elementwise_affine=False) \
+            if feature_norm else nn.Identity()
+        #: Channels of the feature that :meth:`embed` gives.
+        self.feature_channels = features
         self.fc_cls = nn.Linear(features, num_classes)
 
     def init_weights(self) -> None:
@@ -145,7 +155,7 @@ class FERHead(BaseHead):
         # (N * T, in_channels * pool_size ** 2)
         x = self.dropout(x).unflatten(0, (-1, self.num_segments))
         # (N, T, ...)
-        return self.consensus(x)
+        return self.feature_norm(self.consensus(x))
 
     def forward(self,
                 x: torch.Tensor,
@@ -167,4 +177,15 @@ class FERHead(BaseHead):
                 f'got {num_segs} pictures per sample, not a multiple of '
                 f'num_segments={self.num_segments}: the pipeline samples '
                 'another number than the head expects')
-        return self.fc_cls(self.embed(x))
+        return self.classify(self.embed(x))
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Classify what :meth:`embed` gave.
+
+        Args:
+            features (torch.Tensor): (N, D).
+
+        Returns:
+            torch.Tensor: Scores, (N, num_classes).
+        """
+        return self.fc_cls(features)

@@ -1,0 +1,157 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Take the expression model out of an identity-aware training."""
+import copy
+import os
+import tempfile
+from typing import Any, Dict, List, Tuple
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader
+
+from mmfer.version import __version__
+
+#: Parts of the recogniser that exist for training only.
+TRAINING_PARTS = ('identity_head', 'apex_decoder', 'identity_encoder')
+#: Entries of a config that say how to train.
+TRAINING_SETTINGS = ('train_pipeline', 'train_dataloader', 'train_cfg',
+                     'val_pipeline', 'val_dataloader', 'val_evaluator',
+                     'val_cfg', 'optim_wrapper', 'param_scheduler',
+                     'auto_scale_lr', 'model_wrapper_cfg', 'custom_hooks',
+                     'load_from', 'resume', 'work_dir', 'reader')
+
+
+class ExportError(ValueError):
+    """A checkpoint that does not fit its config."""
+
+
+def expression_config(cfg: Config) -> Config:
+    """Reduce a training config to what a test needs.
+
+    Args:
+        cfg (Config): Of an identity-aware or of a plain recogniser.
+
+    Returns:
+        Config: mmaction2's ``Recognizer2D`` and the test pipeline; no keyframe
+        or apex stream, no identity, no optimiser.
+    """
+    content = copy.deepcopy(cfg.to_dict())
+    for key in TRAINING_SETTINGS:
+        content.pop(key, None)
+    model = content['model']
+    for part in TRAINING_PARTS:
+        model.pop(part, None)
+    if model['type'].split('.')[-1] == 'IdentityAwareRecognizer':
+        model['type'] = 'Recognizer2D'
+    model.get('data_preprocessor', {}).pop('streams', None)
+    checkpoint_hook = content.get('default_hooks', {}).get('checkpoint')
+    if checkpoint_hook:
+        content['default_hooks']['checkpoint'] = dict(type='CheckpointHook')
+    return Config(content)
+
+
+def expression_state(state: Dict[str, torch.Tensor],
+                     names: List[str]) -> Dict[str, torch.Tensor]:
+    """Keep the weights of the expression model.
+
+    Args:
+        state (dict): Weights of a training checkpoint.
+        names (list[str]): Names of the weights of the expression model.
+
+    Returns:
+        dict: Copies of these, in the order of ``names``.
+
+    Raises:
+        ExportError: Some are missing, or some are left that belong to no
+            known training part.
+    """
+    missing = [name for name in names if name not in state]
+    prefixes = tuple(f'{part}.' for part in TRAINING_PARTS)
+    left = [
+        name for name in state
+        if name not in set(names) and not name.startswith(prefixes)
+    ]
+    if missing or left:
+        raise ExportError(
+            f'{len(missing)} weights are missing ({", ".join(missing[:3])}), '
+            f'{len(left)} are unknown ({", ".join(left[:3])}): the checkpoint '
+            'belongs to another config')
+    return {name: state[name].detach().cpu().clone() for name in names}
+
+
+def export_expression_model(cfg: Config, checkpoint: str, out: str,
+                            out_config: str) -> Dict[str, Any]:
+    """Write the part of a checkpoint that a test needs, and its config.
+
+    The exported model is mmaction2's ``Recognizer2D``: whoever has it needs
+    no face network, no estimator and no decoder, and cannot get at them.
+
+    Args:
+        cfg (Config): The training config.
+        checkpoint (str): The training checkpoint; read as data only.
+        out (str): Checkpoint to write.
+        out_config (str): Config to write.
+
+    Returns:
+        dict: ``parameters`` of the exported model, ``dropped`` (parameters
+        that were left out), ``bytes_before``, ``bytes_after``.
+
+    Raises:
+        ExportError: Config and checkpoint do not fit.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    state = loaded.get('state_dict', loaded)
+    reduced = expression_config(cfg)
+    with DefaultScope.overwrite_default_scope(
+            reduced.get('default_scope', 'mmaction')):
+        model = MODELS.build(reduced.model)
+    kept = expression_state(state, list(model.state_dict()))
+    model.load_state_dict(kept, strict=True)
+    meta = loaded.get('meta', {})
+    content = dict(
+        meta=dict(
+            mmfer_version=__version__,
+            epoch=meta.get('epoch'),
+            dataset_meta=meta.get('dataset_meta', {}),
+            cfg=reduced.pretty_text),
+        state_dict=kept)
+    _write(out, lambda path: torch.save(content, path))
+    _write(out_config, reduced.dump)
+    total = sum(tensor.numel() for tensor in state.values())
+    size = sum(tensor.numel() for tensor in kept.values())
+    return dict(
+        parameters=size,
+        dropped=total - size,
+        bytes_before=os.path.getsize(checkpoint),
+        bytes_after=os.path.getsize(out))
+
+
+def _write(path: str, save) -> None:
+    """Write a file that is either complete or not there."""
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    # The ending tells mmengine which format to write.
+    handle, temporary = tempfile.mkstemp(
+        dir=folder, suffix=os.path.splitext(path)[1])
+    os.close(handle)
+    try:
+        save(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def default_outputs(checkpoint: str) -> Tuple[str, str]:
+    """Name the files of an export after its checkpoint.
+
+    Args:
+        checkpoint (str): Training checkpoint.
+
+    Returns:
+        tuple[str, str]: Checkpoint and config.
+    """
+    stem = os.path.splitext(checkpoint)[0]
+    return f'{stem}_expression.pth', f'{stem}_expression.py'

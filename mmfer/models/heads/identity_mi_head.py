@@ -1,0 +1,216 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Weigh the dependence between the expression feature and the identity."""
+import logging
+from collections import deque
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.dist import all_gather, get_rank, get_world_size
+from mmengine.logging import MessageHub, print_log
+from mmengine.model import BaseModule
+
+from mmfer.registry import DEPENDENCE, MODELS
+
+#: An upper bound that is negative in more than this share of the last steps
+#: bounds nothing any more.
+ALARM_STEPS, ALARM_SHARE = 200, 0.2
+
+
+@MODELS.register_module()
+class IdentityMIHead(BaseModule):
+    """Penalty on what the expression feature says about the identity.
+
+    With :math:`f_E` the feature that the classifier reads, :math:`f_I` the
+    frozen embedding of the person, :math:`D` a dependence penalty (a bound on
+    mutual information or a dependence measure) and :math:`\\lambda` the
+    weight, the model's loss gains :math:`\\lambda D(f_E, f_I)`. Penalties with
+    an estimator of their own are trained by
+    :class:`mmfer.IdentityAwareRecognizer` in ``steps`` inner steps before each
+    step of the model.
+
+    The weight is zero during a warm-up, then rises linearly. Both are shares
+    of the training, read from the runner's progress, so that a resumed
+    training goes on where it was. Without a runner the full weight is in
+    force.
+
+    In distributed training the features of all processes are gathered: the
+    penalty is that of the joint batch, and the gradient after the averaging
+    of ``DistributedDataParallel`` is that of a single process with the joint
+    batch.
+
+    The value of the penalty during training is no evidence that identity is
+    gone: an estimator may lag behind the encoder. Evidence is what fresh
+    probes read afterwards, see :mod:`mmfer.evaluation.leakage`.
+
+    Args:
+        penalty (dict): Config of a penalty of the registry ``DEPENDENCE``,
+            for example ``dict(type='dcor')``.
+        expression_channels (int): Size of :math:`f_E`.
+        identity_channels (int): Size of :math:`f_I`.
+        weight (float): :math:`\\lambda`. Defaults to 1.0.
+        warmup (float): Share of the training without penalty.
+            Defaults to 0.1.
+        ramp (float): Share of the training in which the weight then rises
+            from zero to its value. Defaults to 0.1.
+        steps (int): K, steps of the estimator before each step of the model;
+            without meaning for penalties that learn nothing. Defaults to 5.
+        init_cfg (dict, optional): mmengine's initialisation.
+            Defaults to None.
+
+    Raises:
+        ValueError: A share or the number of steps is out of range.
+    """
+
+    def __init__(self,
+                 penalty: dict,
+                 expression_channels: int,
+                 identity_channels: int,
+                 weight: float = 1.0,
+                 warmup: float = 0.1,
+                 ramp: float = 0.1,
+                 steps: int = 5,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if warmup < 0 or ramp < 0 or warmup + ramp > 1:
+            raise ValueError(
+                '`warmup` and `ramp` are shares of the training, together at '
+                f'most 1, got {warmup} and {ramp}')
+        if steps < 1:
+            raise ValueError(f'`steps` is at least 1, got {steps}')
+        self.penalty = DEPENDENCE.build(
+            dict(
+                penalty,
+                x_channels=expression_channels,
+                y_channels=identity_channels))
+        self.identity_channels = identity_channels
+        self.weight = weight
+        self.warmup = warmup
+        self.ramp = ramp
+        self.steps = steps
+        self._negative = deque(maxlen=ALARM_STEPS)
+        self._alarmed = False
+
+    @property
+    def learns(self) -> bool:
+        """Whether the penalty has an estimator that has to be trained."""
+        return self.penalty.learns
+
+    def current_weight(self) -> float:
+        """Give the weight at this point of the training.
+
+        Returns:
+            float: Between 0 and ``weight``.
+        """
+        hub = MessageHub.get_current_instance()
+        total = hub.get_info('max_iters', None) \
+            if 'max_iters' in hub.runtime_info else None
+        if not total or 'iter' not in hub.runtime_info:
+            return self.weight
+        progress = hub.get_info('iter') / total - self.warmup
+        if progress < 0:
+            return 0.
+        if progress >= self.ramp:
+            return self.weight
+        return self.weight * progress / self.ramp
+
+    def identities(self, data_samples: List) -> torch.Tensor:
+        """Stack the identity embeddings of a batch.
+
+        Args:
+            data_samples (list[ActionDataSample]): With ``identity``, (D, ).
+
+        Returns:
+            torch.Tensor: float32, (N, D).
+
+        Raises:
+            ValueError: A sample has none, or one of another size.
+        """
+        stack = []
+        for sample in data_samples:
+            identity = sample.get('identity')
+            if identity is None:
+                raise ValueError(
+                    'a training sample has no identity: add mmfer.LoadIdentity'
+                    " to the training pipeline and algorithm_keys=('identity',"
+                    ') to PackActionInputs')
+            stack.append(torch.as_tensor(identity).float().reshape(-1))
+        if len(stack[0]) != self.identity_channels:
+            raise ValueError(
+                f'the identity has {len(stack[0])} entries, but the identity '
+                f'head identity_channels={self.identity_channels}')
+        return torch.stack(stack)
+
+    def learning_loss(self, expression: torch.Tensor,
+                      identity: torch.Tensor) -> torch.Tensor:
+        """Give what the estimator minimises.
+
+        Args:
+            expression (torch.Tensor): (N, D_E), of all processes.
+            identity (torch.Tensor): (N, D_I), of all processes.
+
+        Returns:
+            torch.Tensor: Scalar; no gradient reaches the model.
+        """
+        return self.penalty.learning_loss(expression.detach(),
+                                          identity.detach())
+
+    def loss(self, expression: torch.Tensor,
+             identity: torch.Tensor) -> Dict[str, torch.Tensor]:
+        """Give what the model minimises.
+
+        Args:
+            expression (torch.Tensor): (N, D_E), of this process.
+            identity (torch.Tensor): (N, D_I), of this process.
+
+        Returns:
+            dict: ``loss_identity``, weighted, the only one with a gradient;
+            ``identity_penalty`` and ``identity_weight`` for the log.
+        """
+        weight = self.current_weight()
+        # The gradient is taken even at weight zero, so that every parameter
+        # takes part in each step, as DistributedDataParallel demands.
+        value = self.penalty(
+            gather(expression), gather(identity.detach()))
+        self._watch(value)
+        processes = get_world_size()
+        if processes > 1:
+            # Every process differentiates the joint value by its own features
+            # only; the averaging over processes then divides by their number.
+            value = value.detach() + processes * (value - value.detach())
+        return dict(
+            loss_identity=weight * value,
+            identity_penalty=value.detach(),
+            identity_weight=value.new_tensor(weight))
+
+    def _watch(self, value: torch.Tensor) -> None:
+        """Warn once when an upper bound is negative too often."""
+        if self.penalty.bound != 'upper' or self._alarmed:
+            return
+        self._negative.append(float(value.detach()) < 0)
+        if len(self._negative) == ALARM_STEPS \
+                and sum(self._negative) > ALARM_SHARE * ALARM_STEPS:
+            self._alarmed = True
+            print_log(
+                f'{type(self.penalty).__name__}: negative in more than '
+                f'{ALARM_SHARE:.0%} of the last {ALARM_STEPS} steps, so it is '
+                'no upper bound here: give the estimator more steps or a '
+                'faster learning rate, or lower the weight',
+                logger='current',
+                level=logging.WARNING)
+
+
+def gather(features: torch.Tensor) -> torch.Tensor:
+    """Collect the features of all processes.
+
+    Args:
+        features (torch.Tensor): (N, D), the same N in every process.
+
+    Returns:
+        torch.Tensor: (N * processes, D) in the order of the ranks; a gradient
+        flows back to this process' own rows only.
+    """
+    if get_world_size() == 1:
+        return features
+    parts = all_gather(features.detach().contiguous())
+    parts[get_rank()] = features
+    return torch.cat(parts)
