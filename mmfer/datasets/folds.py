@@ -20,12 +20,12 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Tuple, Union
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from .annotations import AnnotationError
 
 #: How persons in natural order are dealt out to folds.
-ARRANGEMENTS = ('contiguous', 'interleaved')
+RULES = ('stride', 'contiguous')
 
 
 def natural_key(text: str) -> Tuple[tuple, ...]:
@@ -71,64 +71,54 @@ def order_subjects(subjects: Iterable[str]) -> List[str]:
 
 
 def subject_folds(subjects: Iterable[str],
-                  num_folds: int,
-                  arrangement: str = 'contiguous') -> Dict[str, int]:
-    """Deal persons out to k folds.
+                  folds: Optional[int] = None,
+                  rule: str = 'stride') -> Dict[str, int]:
+    """Deal persons out to folds; no random numbers, so anybody gets the same.
 
     Args:
-        subjects (Iterable[str]): One id per clip or person, in any order.
-        num_folds (int): k, between 2 and the number of persons.
-        arrangement (str): 'contiguous': the first n/k persons are fold 1, and
-            so on, where n/k is rounded such that later folds take the
-            remainder (91 persons in 5 folds: 18, 18, 18, 18, 19).
-            'interleaved': every k-th person, the usual way for CK+ ("ids
-            ascending, step 10"). Defaults to 'contiguous'.
+        subjects (Iterable[str]): Person of every clip, in any order; repeats
+            do not count.
+        folds (int, optional): How many, between 2 and the number of persons.
+            Defaults to None: one per person (leave one subject out).
+        rule (str): With persons in natural order, 'stride' puts every
+            ``folds``-th one together (the usual way for CK+: ids ascending,
+            step 10); 'contiguous' puts neighbours together, of which later
+            folds take the remainder (91 persons in 5 folds: 18, 18, 18, 18,
+            19). Defaults to 'stride'.
 
     Returns:
         dict[str, int]: Fold of each person, from 1, in natural order.
 
     Raises:
-        ValueError: Too few persons or an unknown arrangement.
+        ValueError: A clip has no person, there are fewer persons than folds,
+            or the rule is unknown.
 
     Examples:
         >>> subject_folds(['s3', 's1', 's10', 's2'], 2)
-        {'s1': 1, 's2': 1, 's3': 2, 's10': 2}
-        >>> subject_folds(['s3', 's1', 's10', 's2'], 2, 'interleaved')
         {'s1': 1, 's2': 2, 's3': 1, 's10': 2}
+        >>> subject_folds(['s3', 's1', 's10', 's2'], 2, 'contiguous')
+        {'s1': 1, 's2': 1, 's3': 2, 's10': 2}
+        >>> subject_folds(['sub10', 'sub02', 'sub10'])
+        {'sub02': 1, 'sub10': 2}
     """
     ordered = order_subjects(subjects)
     count = len(ordered)
-    if arrangement not in ARRANGEMENTS:
-        raise ValueError(f'`arrangement` is one of {", ".join(ARRANGEMENTS)}, '
-                         f'got {arrangement!r}')
-    if not 2 <= num_folds <= count:
+    if folds is None:
+        folds = count
+    if rule not in RULES:
+        raise ValueError(f"`rule` is 'stride' or 'contiguous', not {rule!r}")
+    if not 2 <= folds <= count:
         raise ValueError(
-            f'{num_folds} folds of {count} persons: the number of folds is '
+            f'{folds} folds of {count} persons: the number of folds is '
             'between 2 and the number of persons')
-    if arrangement == 'interleaved':
-        return {name: i % num_folds + 1 for i, name in enumerate(ordered)}
-    starts = [fold * count // num_folds for fold in range(num_folds + 1)]
+    if rule == 'stride':
+        return {name: rank % folds + 1 for rank, name in enumerate(ordered)}
+    starts = [fold * count // folds for fold in range(folds + 1)]
     return {
         name: fold + 1
-        for fold in range(num_folds)
+        for fold in range(folds)
         for name in ordered[starts[fold]:starts[fold + 1]]
     }
-
-
-def loso_folds(subjects: Iterable[str]) -> Dict[str, int]:
-    """Leave one subject out: every person is a fold.
-
-    Args:
-        subjects (Iterable[str]): One id per clip or person, in any order.
-
-    Returns:
-        dict[str, int]: Fold of each person: the rank in natural order, from 1.
-
-    Examples:
-        >>> loso_folds(['sub10', 'sub02', 'sub10'])
-        {'sub02': 1, 'sub10': 2}
-    """
-    return {name: i for i, name in enumerate(order_subjects(subjects), 1)}
 
 
 def protocol_folds(subjects: Iterable[str], protocol: str) -> Dict[str, int]:
@@ -136,8 +126,8 @@ def protocol_folds(subjects: Iterable[str], protocol: str) -> Dict[str, int]:
 
     Args:
         subjects (Iterable[str]): One id per clip or person, in any order.
-        protocol (str): 'loso', '10-fold' (contiguous) or
-            '10-fold-interleaved', with any number of folds.
+        protocol (str): 'loso', '10-fold' (rule 'stride') or
+            '10-fold-contiguous', with any number of folds.
 
     Returns:
         dict[str, int]: Fold of each person, from 1, in natural order.
@@ -150,14 +140,14 @@ def protocol_folds(subjects: Iterable[str], protocol: str) -> Dict[str, int]:
         {'a': 1, 'b': 2}
     """
     if protocol == 'loso':
-        return loso_folds(subjects)
-    match = re.fullmatch(r'([0-9]+)-fold(?:-(contiguous|interleaved))?',
+        return subject_folds(subjects)
+    match = re.fullmatch(r'([0-9]+)-fold(?:-(stride|contiguous))?',
                          protocol)
     if not match:
         raise ValueError(
             f"protocol {protocol!r}: expected 'loso', or a number of folds "
-            "such as '10-fold' or '10-fold-interleaved'")
-    return subject_folds(subjects, int(match[1]), match[2] or 'contiguous')
+            "such as '10-fold' or '10-fold-contiguous'")
+    return subject_folds(subjects, int(match[1]), match[2] or 'stride')
 
 
 def split_subjects(subjects: Iterable[str],

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from mmfer.datasets.annotations import AnnotationError
-from mmfer.datasets.folds import (fold_sizes, loso_folds, natural_key,
-                                  order_subjects, protocol_folds, read_folds,
-                                  split_subjects, subject_folds, write_folds)
+from mmfer.datasets.folds import (fold_sizes, natural_key, order_subjects,
+                                  protocol_folds, read_folds, split_subjects,
+                                  subject_folds, write_folds)
 
 
 def test_natural_order_reads_numbers_as_numbers():
@@ -20,11 +20,11 @@ def test_natural_order_reads_numbers_as_numbers():
         sorted(['s01', 's1', 'S1'], key=natural_key)
 
 
-@pytest.mark.parametrize('arrangement', ['contiguous', 'interleaved'])
+@pytest.mark.parametrize('rule', ['stride', 'contiguous'])
 @pytest.mark.parametrize('count, num_folds', [(118, 10), (91, 5), (7, 7)])
-def test_every_person_is_tested_once(count, num_folds, arrangement):
+def test_every_person_is_tested_once(count, num_folds, rule):
     names = [f's{i}' for i in range(1, count + 1)]
-    folds = subject_folds(names, num_folds, arrangement)
+    folds = subject_folds(names, num_folds, rule)
     assert list(folds) == names
     sizes = fold_sizes(folds)
     assert list(sizes) == list(range(1, num_folds + 1))
@@ -35,26 +35,27 @@ def test_the_order_and_number_of_clips_do_not_matter():
     names = [f's{i}' for i in range(1, 24)]
     clips = [name for name in names for _ in range(3)]
     random.Random(0).shuffle(clips)
-    for protocol in ('loso', '5-fold', '5-fold-interleaved'):
+    for protocol in ('loso', '5-fold', '5-fold-contiguous'):
         assert protocol_folds(clips, protocol) == \
             protocol_folds(names, protocol)
 
 
 def test_sizes_that_published_lists_have():
     # CREMA-D: 18/18/18/18/19 actors. RAVDESS: actors 1-4, 5-8, ...
-    sizes = fold_sizes(subject_folds(map(str, range(1001, 1092)), 5))
+    sizes = fold_sizes(subject_folds(map(str, range(1001, 1092)), 5,
+                                     'contiguous'))
     assert list(sizes.values()) == [18, 18, 18, 18, 19]
-    folds = subject_folds([f'{i:02d}' for i in range(1, 25)], 6)
+    folds = subject_folds([f'{i:02d}' for i in range(1, 25)], 6, 'contiguous')
     assert [n for n, fold in folds.items() if fold == 2] == \
         ['05', '06', '07', '08']
     # CK+: ids ascending, step 10.
-    folds = subject_folds([f'S{i:03d}' for i in range(118)], 10, 'interleaved')
+    folds = subject_folds([f'S{i:03d}' for i in range(118)], 10)
     assert [n for n, fold in folds.items() if fold == 3][:3] == \
         ['S002', 'S012', 'S022']
 
 
 def test_loso_counts_persons_from_one():
-    assert loso_folds(['sub10', 'sub2', 'sub2']) == {'sub2': 1, 'sub10': 2}
+    assert subject_folds(['sub10', 'sub2', 'sub2']) == {'sub2': 1, 'sub10': 2}
 
 
 def test_split_of_persons():
@@ -80,7 +81,7 @@ def test_what_cannot_be_divided_is_said(call, said):
 
 
 def test_fold_file_comes_back(tmp_path):
-    folds = subject_folds(['s2', 's10', 's1', 'a, b'], 2, 'interleaved')
+    folds = subject_folds(['s2', 's10', 's1', 'a, b'], 2)
     path = tmp_path / 'deep' / 'folds.csv'
     write_folds(path, folds)
     assert read_folds(path) == folds

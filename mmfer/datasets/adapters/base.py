@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from ..findings import Finding
-from .folds import subject_folds
+from ..folds import subject_folds
 from .layout import AdapterError, locate
 from .media import MediaIndex
 
@@ -63,7 +63,7 @@ class Protocol:
         description (str): One line for people.
         folds (int, optional): How many. Defaults to None.
         rule (str): With 'subjects', how persons are dealt out, see
-            :func:`~mmfer.datasets.adapters.folds.subject_folds`.
+            :func:`mmfer.datasets.folds.subject_folds`.
             Defaults to 'stride'.
     """
 
@@ -333,8 +333,11 @@ class DatasetAdapter:
     def _assign_folds(self, clips, protocol: Protocol) -> List[SourceClip]:
         if protocol.kind != 'subjects':
             return clips
-        folds = subject_folds((clip.subject for clip in clips),
-                              protocol.folds, protocol.rule)
+        try:
+            folds = subject_folds((clip.subject for clip in clips),
+                                  protocol.folds, protocol.rule)
+        except ValueError as error:
+            raise AdapterError(f'{self.title}: {error}') from None
         return [replace(clip, fold=folds[clip.subject]) for clip in clips]
 
 

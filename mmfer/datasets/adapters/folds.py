@@ -1,55 +1,9 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Folds: made of whole persons, or taken from official lists."""
+"""Folds of official lists; those of whole persons: mmfer.datasets.folds."""
 from collections import Counter
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from ..findings import Finding
-from .layout import AdapterError, natural_key
-
-
-def subject_folds(subjects: Iterable[Optional[str]],
-                  folds: Optional[int] = None,
-                  rule: str = 'stride') -> Dict[str, int]:
-    """Deal persons into folds; no random numbers, so anybody gets the same.
-
-    Args:
-        subjects (Iterable[str]): Person of every clip; repeats do not count.
-        folds (int, optional): How many. Defaults to None: one per person
-            (leave one subject out).
-        rule (str): With persons in natural order, 'stride' puts every
-            ``folds``-th one together (the usual way for CK+: ids ascending,
-            step 10); 'contiguous' puts neighbours together, ``n // folds``
-            in each and the rest in the last. Defaults to 'stride'.
-
-    Returns:
-        dict[str, int]: Fold of each person, from 1.
-
-    Raises:
-        AdapterError: A clip has no person, or there are fewer persons than
-            folds.
-        ValueError: Unknown rule.
-
-    Example:
-        >>> subject_folds(['s1', 's2', 's10'], 2)
-        {'s1': 1, 's2': 2, 's10': 1}
-    """
-    persons = set(subjects)
-    if None in persons:
-        raise AdapterError('folds of whole persons need the person of every '
-                           'clip, and some clips have none')
-    ordered = sorted(persons, key=natural_key)
-    if folds is None:
-        folds = len(ordered)
-    if len(ordered) < folds:
-        raise AdapterError(f'{folds} folds of whole persons need {folds} '
-                           f'persons; there are {len(ordered)}')
-    if rule == 'stride':
-        return {who: rank % folds + 1 for rank, who in enumerate(ordered)}
-    if rule == 'contiguous':
-        size = len(ordered) // folds
-        return {who: min(rank // size, folds - 1) + 1
-                for rank, who in enumerate(ordered)}
-    raise ValueError(f"`rule` is 'stride' or 'contiguous', not {rule!r}")
 
 
 def folds_from_lists(

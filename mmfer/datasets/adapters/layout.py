@@ -1,28 +1,13 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Find the parts of a release, whichever way its folders are named."""
-import re
 from pathlib import Path
 from typing import List, Sequence, Union
+
+from ..folds import natural_key
 
 
 class AdapterError(ValueError):
     """A release that is not what it should be; one line for the user."""
-
-
-def natural_key(name: str) -> list:
-    """Sort key under which 2 comes before 10.
-
-    Args:
-        name (str): Any name; letters count without case.
-
-    Returns:
-        list: To pass as ``key=natural_key``.
-    """
-    parts = re.split(r'(\d+)', str(name))
-    # The name itself decides between 'a01' and 'a1', so that no order is
-    # left to the file system.
-    return [[int(part) if part.isdigit() else part.lower() for part in parts],
-            str(name)]
 
 
 def locate(root: Union[str, Path],
