@@ -10,7 +10,12 @@ that never switch scope (DDP wrappers, collate functions) ask the root itself.
 
 ``locations`` are imported by mmengine at the first look-up, so that importing
 this module costs nothing and no import order has to be kept.
+
+``DEPENDENCE`` is of a kind that mmengine does not have: it has no parent, and
+its types may be written without the scope.
 """
+from typing import Any, Optional
+
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
@@ -30,7 +35,7 @@ from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import VISBACKENDS as MMENGINE_VISBACKENDS
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry, build_from_cfg
 
 SCOPE = 'mmfer'
 
@@ -50,6 +55,26 @@ def _child(parent: Registry, *locations: str) -> Registry:
         parent.name, parent=parent, scope=SCOPE, locations=list(locations))
 
 
+def _build_in_own_scope(cfg: dict,
+                        registry: Registry,
+                        default_args: Optional[dict] = None) -> Any:
+    """Build from a registry of this package's own kind.
+
+    mmengine has no registry of that kind, so it would warn that it finds
+    nothing in the default scope of a config, mmaction.
+
+    Args:
+        cfg (dict): With the key ``type``, with or without ``mmfer.``.
+        registry (Registry): Where to look.
+        default_args (dict, optional): Further arguments. Defaults to None.
+
+    Returns:
+        Any: The module.
+    """
+    with DefaultScope.overwrite_default_scope(SCOPE):
+        return build_from_cfg(cfg, registry, default_args)
+
+
 # Data: data sets, samplers and transforms, and functions such as collate_fn.
 DATASETS = _child(MMENGINE_DATASETS, 'mmfer.datasets')
 DATA_SAMPLERS = _child(MMENGINE_DATA_SAMPLERS, 'mmfer.datasets')
@@ -63,7 +88,10 @@ TASK_UTILS = _child(MMENGINE_TASK_UTILS, 'mmfer.models')
 # Dependence between two features. mmengine has no such registry, so this one
 # has no parent; 'dcor' and 'mmfer.dcor' name the same penalty.
 DEPENDENCE = Registry(
-    'dependence', scope=SCOPE, locations=['mmfer.models.dependence'])
+    'dependence',
+    build_func=_build_in_own_scope,
+    scope=SCOPE,
+    locations=['mmfer.models.dependence'])
 
 # Training: loops, hooks, wrappers and optimisation.
 LOOPS = _child(MMENGINE_LOOPS, 'mmfer.engine')
