@@ -2,11 +2,13 @@
 """Data sets of labelled clips, and the transforms that read them."""
 from .annotations import AnnotationError, read_annotations
 from .fer_dataset import FERDataset
+from .samplers import ClassBalancedSampler
 from .subject_dataset import SubjectDataset
 from .transforms import *  # noqa: F401,F403
 from .transforms import __all__ as _transforms
 
 __all__ = [
-    'AnnotationError', 'FERDataset', 'SubjectDataset', 'read_annotations',
+    'AnnotationError', 'ClassBalancedSampler', 'FERDataset', 'SubjectDataset',
+    'read_annotations',
     *_transforms
 ]

@@ -1,11 +1,11 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """What runs around the training: hooks, optimisers, wrappers."""
-from .hooks import ClassCountHook, UnreadableClipsHook
+from .hooks import ClassCountHook, ClassWeightHook, UnreadableClipsHook
 from .optim import MinMinOptimWrapperConstructor, MinMinOptimWrapperDict
 from .wrappers import MinMinDistributedDataParallel
 
 __all__ = [
-    'ClassCountHook', 'MinMinDistributedDataParallel',
+    'ClassCountHook', 'ClassWeightHook', 'MinMinDistributedDataParallel',
     'MinMinOptimWrapperConstructor', 'MinMinOptimWrapperDict',
     'UnreadableClipsHook'
 ]
