@@ -16,6 +16,7 @@ default_hooks = dict(
         rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    reproducible=dict(type='mmfer.ReproducibleHook'),
     class_count=dict(type='mmfer.ClassCountHook'),
     unreadable_clips=dict(type='mmfer.UnreadableClipsHook'))
 

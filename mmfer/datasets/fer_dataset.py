@@ -3,7 +3,9 @@
 import os
 import os.path as osp
 from collections import Counter
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from contextlib import nullcontext
+from typing import (Callable, ContextManager, Dict, List, Optional, Sequence,
+                    Tuple, Union)
 
 import torch
 from mmaction.datasets import BaseActionDataset
@@ -12,6 +14,7 @@ from mmengine.utils import is_abs
 from mmfer.codec import CompressedVideoError
 from mmfer.registry import DATASETS
 from .annotations import AnnotationError, read_annotations
+from .seeding import seeded
 
 
 class UnreadableClip(RuntimeError):
@@ -120,6 +123,28 @@ class FERDataset(BaseActionDataset):
         # process that owns the hook reads.
         self._failures = torch.zeros(
             len(self), dtype=torch.int32).share_memory_()
+        # Seed and epoch, or -1: also shared, as workers outlive an epoch.
+        self._moment = torch.full((2, ), -1).share_memory_()
+        self._visits = torch.zeros(
+            len(self), dtype=torch.int32).share_memory_()
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Fix what is random about the samples of an epoch.
+
+        From then on the random parts of the pipeline depend on the seed, the
+        epoch, the position of the clip and how often it was asked for in this
+        epoch: not on the number of worker processes, nor on whether the
+        training was interrupted. (Several workers may take the repetitions of
+        a clip that a sampler repeats in another order.) Worker processes
+        that run already take it up with their next sample.
+
+        Args:
+            seed (int): Not negative.
+            epoch (int): Not negative.
+        """
+        self.full_init()
+        self._moment[0], self._moment[1] = seed, epoch
+        self._visits.zero_()
 
     def load_data_list(self) -> List[dict]:
         """Read and filter the annotations.
@@ -242,7 +267,8 @@ class FERDataset(BaseActionDataset):
                 data set could be read.
         """
         try:
-            return super().prepare_data(idx)
+            with self._randomness(idx):
+                return super().prepare_data(idx)
         except (CompressedVideoError, OSError) as error:
             name = os.fspath(self.get_data_info(idx)['filename'])
             reason = UnreadableClip(f'{name}: cannot be read: {error}')
@@ -254,6 +280,14 @@ class FERDataset(BaseActionDataset):
                     f'{self.ann_file}: none of the {len(self)} clips can be '
                     f'read; {reason}') from error
         return None
+
+    def _randomness(self, idx: int) -> ContextManager:
+        seed, epoch = self._moment.tolist()
+        if epoch < 0:
+            return nullcontext()
+        visit = int(self._visits[idx])
+        self._visits[idx] += 1
+        return seeded(seed, epoch, idx, visit)
 
     def take_failures(self) -> List[Tuple[str, int]]:
         """Give the clips that could not be read and forget them.

@@ -1,11 +1,12 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """What runs around the training: hooks, optimisers, wrappers."""
-from .hooks import ClassCountHook, ClassWeightHook, UnreadableClipsHook
+from .hooks import (ClassCountHook, ClassWeightHook, ReproducibleHook,
+                    UnreadableClipsHook)
 from .optim import MinMinOptimWrapperConstructor, MinMinOptimWrapperDict
 from .wrappers import MinMinDistributedDataParallel
 
 __all__ = [
     'ClassCountHook', 'ClassWeightHook', 'MinMinDistributedDataParallel',
     'MinMinOptimWrapperConstructor', 'MinMinOptimWrapperDict',
-    'UnreadableClipsHook'
+    'ReproducibleHook', 'UnreadableClipsHook'
 ]

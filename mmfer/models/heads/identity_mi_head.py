@@ -10,6 +10,7 @@ from mmengine.logging import MessageHub, print_log
 from mmengine.model import BaseModule
 
 from mmfer.registry import DEPENDENCE, MODELS
+from ..dependence.base import DependencePenalty
 
 #: An upper bound that is negative in more than this share of the last steps
 #: bounds nothing any more.
@@ -77,11 +78,8 @@ class IdentityMIHead(BaseModule):
                 f'most 1, got {warmup} and {ramp}')
         if steps < 1:
             raise ValueError(f'`steps` is at least 1, got {steps}')
-        self.penalty = DEPENDENCE.build(
-            dict(
-                penalty,
-                x_channels=expression_channels,
-                y_channels=identity_channels))
+        self.penalty = build_penalty(penalty, expression_channels,
+                                     identity_channels)
         self.identity_channels = identity_channels
         self.weight = weight
         self.warmup = warmup
@@ -197,6 +195,30 @@ class IdentityMIHead(BaseModule):
                 'faster learning rate, or lower the weight',
                 logger='current',
                 level=logging.WARNING)
+
+
+def build_penalty(cfg: dict, x_channels: int,
+                  y_channels: int) -> DependencePenalty:
+    """Build a penalty of the registry ``DEPENDENCE``.
+
+    Args:
+        cfg (dict): ``type``, for example 'dcor', and options.
+        x_channels (int): Size of the learned code.
+        y_channels (int): Size of the given code.
+
+    Returns:
+        DependencePenalty: The penalty.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    options = dict(cfg)
+    name = options.pop('type')
+    kind = DEPENDENCE.get(name)
+    if kind is None:
+        raise ValueError(f'no dependence penalty {name!r}; there are '
+                         f'{", ".join(sorted(DEPENDENCE.module_dict))}')
+    return kind(x_channels=x_channels, y_channels=y_channels, **options)
 
 
 def gather(features: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,41 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Let a resumed training give what an uninterrupted one gives."""
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmfer.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ReproducibleHook(Hook):
+    """Start every epoch from random numbers of its own.
+
+    mmengine seeds once. A training that is resumed starts with the random
+    numbers of the first epoch again, and its augmentation depends on how many
+    worker processes there are. With this hook the random parts of an epoch
+    depend on the runner's seed, the epoch and the rank alone, so that a
+    training which was stopped at the end of an epoch and resumed ends with
+    the same weights as one that was not (on one machine; GPUs need
+    ``randomness=dict(deterministic=True)`` besides).
+
+    The data set has to have ``set_epoch(seed, epoch)``, as
+    :class:`mmfer.FERDataset`; others are left as they are.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Seed the epoch.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        seed, epoch = runner.seed, runner.epoch
+        dataset = runner.train_dataloader.dataset
+        if hasattr(dataset, 'set_epoch'):
+            dataset.set_epoch(seed, epoch)
+        # Dropout and the like differ between ranks and between epochs.
+        words = np.random.SeedSequence((seed, epoch, runner.rank))
+        torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
