@@ -32,7 +32,7 @@ def center(matrix: torch.Tensor, unbiased: bool) -> torch.Tensor:
         matrix (torch.Tensor): (N, N), symmetric.
         unbiased (bool): U-centring (Székely and Rizzo, "Partial distance
             correlation with methods for dissimilarities", Annals of
-            Statistics 2014, definition 2): the diagonal is left out and the
+            Statistics 2014): the diagonal is left out and the
             sums are divided by N - 2 and (N - 1)(N - 2); N > 2. Otherwise
             ordinary double centring.
 
@@ -87,3 +87,31 @@ def normalized_inner(a: torch.Tensor, b: torch.Tensor,
     scale = torch.where(defined, own_a * own_b, torch.ones_like(own_a)).sqrt()
     value = inner(a, b, unbiased) / scale
     return torch.where(defined, value, torch.zeros_like(value))
+
+
+def rbf_kernel(x: torch.Tensor, bandwidth: float = 1.) -> torch.Tensor:
+    r"""Gaussian kernel whose width follows the data (median heuristic).
+
+    .. math::
+
+        K_{ij} = \exp\left(-\frac{|x_i - x_j|^2}{2 b^2 m^2}\right)
+
+    with m the median distance of different rows. Gradients flow through m: it
+    makes the kernel independent of the scale of x, so that a model cannot
+    lower the penalty by shrinking its code.
+
+    Args:
+        x (torch.Tensor): (N, d).
+        bandwidth (float): b. Defaults to 1.
+
+    Returns:
+        torch.Tensor: (N, N). If most rows are equal, m is the mean distance;
+        if all are, the kernel is 1.
+    """
+    distances = pairwise_distances(x)
+    different = ~torch.eye(len(x), dtype=torch.bool, device=x.device)
+    others = distances[different]
+    width = others.median()
+    width = torch.where(width > 0, width, others.mean())
+    width = torch.where(width > 0, width, torch.ones_like(width))
+    return torch.exp(-0.5 * (distances / (bandwidth * width))**2)

@@ -31,8 +31,8 @@ class VCLUB(DependencePenalty):
     x: the value may fall below 0 while probes find more identity than
     without penalty. Take several estimator steps, a faster rate for q, a
     small weight. Source: Cheng et al., "CLUB: A Contrastive Log-ratio Upper
-    Bound of Mutual Information", ICML 2020, equations 8 and 9. Our reading of
-    the collaborative min-min game of MI-FER, whose text we could not read.
+    Bound of Mutual Information", ICML 2020. Our reading of the collaborative
+    min-min game of MI-FER, whose text we could not read.
 
     The value and the loss are means over the channels of what is predicted,
     not sums: nats per channel. The predicted code should have about unit
