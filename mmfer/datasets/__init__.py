@@ -2,6 +2,7 @@
 """Data sets of labelled clips, and the transforms that read them."""
 from .annotations import AnnotationError, read_annotations
 from .fer_dataset import FERDataset
+from .identity_file import IdentityEmbeddings, IdentityFileError
 from .samplers import ClassBalancedSampler
 from .subject_dataset import SubjectDataset
 from .transforms import *  # noqa: F401,F403

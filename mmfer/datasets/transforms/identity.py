@@ -1,9 +1,13 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Who a clip shows: its keyframe, or the stored embedding of it."""
+from typing import Optional
+
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
 
 from mmfer.registry import TRANSFORMS
+from ..identity_file import IdentityEmbeddings
 
 
 @TRANSFORMS.register_module()
@@ -53,3 +57,71 @@ class SampleKeyframe(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(which={self.which!r})'
+
+
+@TRANSFORMS.register_module()
+class LoadIdentity(BaseTransform):
+    """Look up who a clip shows in an identity file, for training.
+
+    ``tools/data/extract_identity.py`` makes the file. Goes anywhere behind
+    ``SampleSegments``; packed by
+    ``PackActionInputs(algorithm_keys=('identity', ))``. A test pipeline has
+    no use for it.
+
+    Required Keys:
+
+    - path (str): The clip as the annotation file writes it.
+    - frame_inds (np.ndarray): Only for a file with several keyframes a clip
+      (``--which same_gop``): that of the group that most of the sampled
+      pictures lie in is taken.
+
+    Added Keys:
+
+    - identity (torch.Tensor): float32, (D, ) or, whitened, (d, ).
+
+    Args:
+        file (str): The identity file.
+        whiten (bool): Whether to apply the whitening that is stored beside
+            the embeddings. Defaults to True.
+        fold (int, optional): The fold that is tested, where the whitening
+            was fitted without each fold. Defaults to None.
+
+    Raises:
+        IdentityFileError: The file is missing, damaged, or holds no such
+            whitening; in use: no such clip.
+    """
+
+    def __init__(self,
+                 file: str,
+                 whiten: bool = True,
+                 fold: Optional[int] = None) -> None:
+        self.file = file
+        self.whiten = whiten
+        self.fold = fold
+        # Read here, so that a wrong file is told before the training.
+        self.identities = IdentityEmbeddings.load(file)
+        if whiten:
+            self.identities.whiten(self.identities.embeddings[:1], fold)
+
+    def transform(self, results: dict) -> dict:
+        """Look the clip up.
+
+        Args:
+            results (dict): The sample.
+
+        Returns:
+            dict: The sample with the added key.
+        """
+        if self.identities.metadata.get('which') == 'same_gop':
+            identity = self.identities.at(results['path'],
+                                          results['frame_inds'])
+        else:
+            identity = self.identities[results['path']]
+        if self.whiten:
+            identity = self.identities.whiten(identity, self.fold)
+        results['identity'] = torch.from_numpy(identity)
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(file={self.file!r}, '
+                f'whiten={self.whiten}, fold={self.fold})')

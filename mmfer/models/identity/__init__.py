@@ -1,6 +1,13 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Networks that tell who a face is."""
+"""Networks that tell who a face is, and their frozen use."""
 from .arcface_head import ArcFaceHead
+from .encoder import IdentityEncoder, build_identity_encoder
 from .iresnet import IResNet
+from .onnx_face import OnnxFace
+from .preprocess import FacePreprocess
+from .weights import file_digest, load_face_weights
 
-__all__ = ['ArcFaceHead', 'IResNet']
+__all__ = [
+    'ArcFaceHead', 'FacePreprocess', 'IResNet', 'IdentityEncoder', 'OnnxFace',
+    'build_identity_encoder', 'file_digest', 'load_face_weights'
+]
