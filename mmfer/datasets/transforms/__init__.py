@@ -15,8 +15,8 @@ from .storing import StoredReader
 from .streams import JoinStreams, ReadApex, ReadKeyframe, SplitStreams
 
 __all__ = [
-    'FlipResidual', 'FormatResidual', 'JoinStreams', 'LoadIdentity', 'OpenCompressedVideo',
-    'ReadApex', 'ReadFrames', 'ReadKeyframe', 'ReadResiduals', 'ResidualErase',
-    'ResidualNoise', 'ResidualScale', 'SampleKeyframe', 'SampleSegments',
-    'SplitStreams', 'StoredReader'
+    'FlipResidual', 'FormatResidual', 'JoinStreams', 'LoadIdentity',
+    'OpenCompressedVideo', 'ReadApex', 'ReadFrames', 'ReadKeyframe',
+    'ReadResiduals', 'ResidualErase', 'ResidualNoise', 'ResidualScale',
+    'SampleKeyframe', 'SampleSegments', 'SplitStreams', 'StoredReader'
 ]
