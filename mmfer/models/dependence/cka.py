@@ -19,10 +19,9 @@ class CKA(HSIC):
 
     At most 1, reached by codes that are equal up to rotation, shift and
     scale; near 0 for independent ones (with ``unbiased``, which may go below
-    0). Source:
-    Cortes, Mohri and Rostamizadeh, "Algorithms for Learning Kernels Based on
-    Centered Alignment", JMLR 2012; Kornblith et al., "Similarity of Neural
-    Network Representations Revisited", ICML 2019.
+    0). Source: Cortes, Mohri and Rostamizadeh, "Algorithms for Learning
+    Kernels Based on Centered Alignment", JMLR 2012; Kornblith et al.,
+    "Similarity of Neural Network Representations Revisited", ICML 2019.
 
     Arguments are those of :class:`HSIC`.
     """

@@ -48,16 +48,17 @@ class CrossCovariance(DependencePenalty):
         self.min_samples = 4 if unbiased else 2
 
     def _penalty(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        products = []
+        grams = []
         for code in (x, y):
+            # The quotient does not depend on the scale; float32 does.
+            scale = code.detach().abs().max()
+            code = code / torch.where(scale > 0, scale, 1)
             deviation = code - code.mean(dim=0)
-            variance = (deviation**2).sum() / \
-                (len(code) - int(self.unbiased))
-            noise = (100 * torch.finfo(code.dtype).eps)**2 * \
-                (code.detach()**2).sum() / len(code)
+            variance = (deviation**2).sum() / (
+                len(code) - int(self.unbiased))
             # Equal rows up to rounding have no covariance.
-            defined = variance > noise
+            defined = variance > (100 * torch.finfo(code.dtype).eps)**2
             inverse = torch.where(defined, variance, 1).reciprocal()
             gram = deviation @ deviation.T * torch.where(defined, inverse, 0)
-            products.append(center(gram, self.unbiased))
-        return y.shape[1] * inner(*products, self.unbiased)
+            grams.append(center(gram, self.unbiased))
+        return y.shape[1] * inner(*grams, self.unbiased)
