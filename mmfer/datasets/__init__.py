@@ -6,7 +6,9 @@ from .identity_file import IdentityEmbeddings, IdentityFileError
 from .samplers import ClassBalancedSampler
 from .subject_dataset import SubjectDataset
 from .transforms import *  # noqa: F401,F403
-from .transforms import __all__ = [
+from .transforms import __all__ as _transforms
+
+__all__ = [
     'AnnotationError', 'ClassBalancedSampler', 'FERDataset',
     'IdentityEmbeddings', 'IdentityFileError', 'SubjectDataset',
     'read_annotations', *_transforms
