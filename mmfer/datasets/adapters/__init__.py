@@ -10,11 +10,27 @@
 """
 from typing import Dict, List, Type
 
+from .afew import AFEW
 from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .casme2 import CASME2
+from .ckplus import CKPlus
+from .crema_d import CREMAD
+from .dfew import DFEW
+from .enterface05 import ENTERFACE05
+from .ferv39k import FERV39k
 from .layout import AdapterError
+from .mafw import MAFW
+from .mmi import MMI
+from .oulu_casia import OuluCASIA
+from .ravdess import RAVDESS
+from .samm import SAMM
 
 #: Adapters by the name that commands take.
-ADAPTERS: Dict[str, Type[DatasetAdapter]] = {}
+ADAPTERS: Dict[str, Type[DatasetAdapter]] = {
+    adapter.name: adapter
+    for adapter in (DFEW, FERV39k, MAFW, AFEW, CKPlus, MMI, OuluCASIA, CREMAD,
+                    RAVDESS, ENTERFACE05, CASME2, SAMM)
+}
 
 
 def get_adapter(name: str) -> Type[DatasetAdapter]:

@@ -9,12 +9,12 @@ coding, training) sees :class:`SourceClip` and nothing of the release.
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from ..findings import Finding
 from ..folds import subject_folds
 from .layout import AdapterError, locate
-from .media import MediaIndex
+from .media import MediaIndex, Medium
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,10 @@ class Place:
     """One kind of clips in a release, e.g. the official face crops.
 
     Args:
-        patterns (tuple[str]): Folders or zip archives below the root, as glob
-            patterns, best first; '.zip' is tried after each by itself.
+        patterns (tuple[str | tuple[str]]): Folders or zip archives below the
+            root, as glob patterns, best first; '.zip' is tried after each by
+            itself, and '{name}' stands for the variant of that name. A tuple
+            in place of a pattern: all of these belong together.
         depth (int): Parts of a path that name a clip. Defaults to 1.
         crop (str): Face crop that these clips need: 'clip' (one box per clip)
             or 'none' (they are faces already). Defaults to 'clip'.
@@ -109,7 +111,7 @@ class Place:
         note (str): What one should know about them. Defaults to ''.
     """
 
-    patterns: Tuple[str, ...]
+    patterns: Tuple[Union[str, Tuple[str, ...]], ...]
     depth: int = 1
     crop: str = 'clip'
     frame_rate: float = 25.
@@ -297,7 +299,7 @@ class DatasetAdapter:
     # -- what children use ---------------------------------------------------
 
     def find(self, *patterns: str, what: str) -> List[Path]:
-        """Find files or folders, see :func:`~.layout.locate`."""
+        """Find files, see :func:`~mmfer.datasets.adapters.layout.locate`."""
         return locate(self.root, patterns, what=what, title=self.title)
 
     def media(self) -> MediaIndex:
@@ -305,30 +307,97 @@ class DatasetAdapter:
 
         Returns:
             MediaIndex: Every clip of the chosen place by its key.
+
+        Raises:
+            AdapterError: There are none; the message says what was looked for.
         """
-        names = [self.source] if self.source else list(self.places)
         tried: List[str] = []
-        for name in names:
+        for name in [self.source] if self.source else list(self.places):
             place = self.places[name]
-            patterns = [p for pattern in place.patterns
-                        for p in (pattern, f'{pattern}.zip')]
-            tried += place.patterns
-            found = locate(self.root, patterns, required=False)
-            index = MediaIndex(found, place.depth, self.frame_order)
-            if len(index):
-                self.source = name
-                self.crop, self.frame_rate = place.crop, place.frame_rate
-                if index.duplicates:
-                    self.findings.append(Finding(
-                        'warning', 'duplicate-clip',
-                        f'{self.title}: {len(index.duplicates)} clips lie in '
-                        'two places; the first one is taken',
-                        'keep one copy of the clips', index.duplicates))
-                return index
+            for patterns in place.patterns:
+                if isinstance(patterns, str):
+                    patterns = (patterns, )
+                patterns = [p.format(**self.variant) for p in patterns]
+                tried += patterns
+                found = [path for pattern in patterns
+                         for path in self._folders_or_archives(pattern)]
+                index = MediaIndex(found, place.depth, self.frame_order)
+                if len(index):
+                    self.source = name
+                    self.crop = place.crop
+                    self.frame_rate = place.frame_rate
+                    self._report_duplicates(index)
+                    return index
         raise AdapterError(
             f'{self.root}: no {self.title} clips; looked for '
             f'{", ".join(tried)} (folder or .zip) there and up to two '
             'folders deeper')
+
+    def clip(self, index: MediaIndex, medium: Medium, name: str, label: str,
+             **facts) -> SourceClip:
+        """Make the record of a clip that was found.
+
+        Args:
+            index (MediaIndex): Where it was found.
+            medium (Medium): What was found.
+            name (str): Name of the clip.
+            label (str): Class name.
+            **facts: Other fields of :class:`SourceClip`.
+
+        Returns:
+            SourceClip: The record; pictures are named if their order is not
+            the natural one.
+        """
+        facts.setdefault('frames', index.frames(medium))
+        return SourceClip(
+            name=name, source=medium.source, member=medium.member,
+            label=label, **facts)
+
+    def report_missing(self, names: List[str]) -> None:
+        """Keep note of clips that a list names and that are not there.
+
+        Args:
+            names (list[str]): Their names; may be empty.
+        """
+        if names:
+            self.findings.append(Finding(
+                'warning', 'missing-clip',
+                f'{self.title}: {len(names)} clips of the lists are not in '
+                f'the {self.source} clips',
+                'unpack the release again, or choose another `source`', names))
+
+    def report_unknown(self, names: List[str]) -> None:
+        """Keep note of files whose name or label says nothing.
+
+        Args:
+            names (list[str]): Their names; may be empty.
+        """
+        if names:
+            self.findings.append(Finding(
+                'warning', 'unknown-name',
+                f'{self.title}: {len(names)} clips are left out, because '
+                'their name or label is none of this data set',
+                'move what does not belong to the release out of the folder',
+                names))
+
+    def _folders_or_archives(self, pattern: str) -> List[Path]:
+        for wanted in (pattern, f'{pattern}.zip'):
+            found = locate(self.root, [wanted], required=False)
+            folders = [path for path in found if path.is_dir()]
+            # Whoever unpacks an archive may keep it; the folder counts.
+            found = folders or [path for path in found
+                                if path.suffix.lower() == '.zip']
+            if found:
+                return found
+        return []
+
+    def _report_duplicates(self, index: MediaIndex) -> None:
+        if index.duplicates:
+            self.findings.append(Finding(
+                'warning', 'duplicate-clip',
+                f'{self.title}: {len(index.duplicates)} clips lie in two '
+                'places; the first one is taken',
+                'keep one copy of the clips', index.duplicates))
 
     def _assign_folds(self, clips, protocol: Protocol) -> List[SourceClip]:
         if protocol.kind != 'subjects':

@@ -23,7 +23,7 @@ def locate(root: Union[str, Path],
 
     Args:
         root (str | Path): Folder of the release.
-        patterns (Sequence[str]): Glob patterns, best first.
+        patterns (Sequence[str]): Glob patterns, best first; '.' is the root.
         what (str): Name of the thing, for the message.
         title (str): Name of the data set, for the message.
         required (bool): Whether nothing found raises. Defaults to True.
@@ -37,6 +37,8 @@ def locate(root: Union[str, Path],
     """
     root = Path(root)
     for pattern in patterns:
+        if pattern == '.':
+            return [root]
         for prefix in ('', '*/', '*/*/'):
             found = [path for path in root.glob(prefix + pattern)
                      if not _is_debris(path.relative_to(root))]

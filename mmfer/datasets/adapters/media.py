@@ -1,10 +1,13 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The clips of a release: videos, folders of pictures, zips of either."""
+import io
 import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+import av
 
 from .layout import AdapterError, natural_key
 
@@ -22,12 +25,15 @@ class Medium:
         source (Path): Video, folder of pictures, or zip archive.
         member (str): File or folder in the archive. Defaults to ''.
         pictures (bool): Whether it is a folder. Defaults to False.
+        place (Path, optional): The folder or archive in which it was found.
+            Defaults to None.
     """
 
     key: str
     source: Path
     member: str = ''
     pictures: bool = False
+    place: Optional[Path] = None
 
 
 class MediaIndex:
@@ -53,6 +59,7 @@ class MediaIndex:
         self.duplicates: List[str] = []
         self._media: Dict[str, Medium] = {}
         self._archives: Dict[Path, Dict[str, List[str]]] = {}
+        self._members: Dict[Path, Set[str]] = {}
         for place in places:
             walk = self._walk_zip if place.is_file() else _walk_folder
             for path, source, member, pictures in walk(place):
@@ -60,7 +67,8 @@ class MediaIndex:
                 if key in self._media:
                     self.duplicates.append(key)
                 else:
-                    self._media[key] = Medium(key, source, member, pictures)
+                    self._media[key] = Medium(key, source, member, pictures,
+                                              place)
 
     def __len__(self) -> int:
         return len(self._media)
@@ -113,6 +121,50 @@ class MediaIndex:
             return ()
         return tuple(self.pictures(medium))
 
+    def beside(self, medium: Medium, suffix: str,
+               whole_name: bool = False) -> Optional[bytes]:
+        """Read a small file that lies beside a video.
+
+        Args:
+            medium (Medium): A video of this index.
+            suffix (str): What replaces the suffix of the video, e.g. '.xml'.
+            whole_name (bool): Whether ``suffix`` is a name of its own, in the
+                folder of the video. Defaults to False.
+
+        Returns:
+            bytes | None: Its content; None if there is no such file.
+        """
+        if medium.member:
+            member = PurePosixPath(medium.member)
+            name = str(member.with_name(
+                suffix if whole_name else member.stem + suffix))
+            if name not in self._members[medium.source]:
+                return None
+            with zipfile.ZipFile(medium.source) as file:
+                return file.read(name)
+        path = medium.source.with_name(
+            suffix if whole_name else medium.source.stem + suffix)
+        return path.read_bytes() if path.is_file() else None
+
+    def count_frames(self, medium: Medium) -> int:
+        """Count the pictures of a clip without decoding any.
+
+        Args:
+            medium (Medium): A clip of this index.
+
+        Returns:
+            int: 0 if the video cannot be opened.
+        """
+        if medium.pictures:
+            return len(self.pictures(medium))
+        try:
+            if not medium.member:
+                return _count_packets(str(medium.source))
+            with zipfile.ZipFile(medium.source) as file:
+                return _count_packets(io.BytesIO(file.read(medium.member)))
+        except (av.FFmpegError, OSError, IndexError):
+            return 0
+
     def _walk_zip(self, archive: Path) -> Iterator[tuple]:
         try:
             with zipfile.ZipFile(archive) as file:
@@ -120,6 +172,7 @@ class MediaIndex:
         except (zipfile.BadZipFile, OSError) as error:
             raise AdapterError(f'{archive}: cannot be read as a zip archive '
                                f'({error}); fetch it again') from None
+        self._members[archive] = set(names)
         folders: Dict[str, List[str]] = {}
         for name in names:
             path = PurePosixPath(name)
@@ -151,6 +204,12 @@ def _walk_folder(root: Path) -> Iterator[tuple]:
                 return
     for folder in sorted(below, key=lambda path: natural_key(path.name)):
         yield from _walk_folder(folder)
+
+
+def _count_packets(file) -> int:
+    with av.open(file) as container:
+        stream = container.streams.video[0]
+        return sum(1 for packet in container.demux(stream) if packet.size)
 
 
 def _is_file_of(name: str, suffixes: Tuple[str, ...]) -> bool:
