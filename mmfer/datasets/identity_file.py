@@ -135,11 +135,8 @@ class IdentityEmbeddings:
             np.ndarray: float32, (D, ). With one row per clip, that row.
         """
         rows = self._rows_of(path)
-        starts = self.frames[rows]
-        # A picture before the first keyframe belongs to it all the same.
-        groups = np.searchsorted(starts, np.asarray(frame_inds), 'right') - 1
-        counts = np.bincount(np.maximum(groups, 0), minlength=len(starts))
-        return self.embeddings[rows.start + int(counts.argmax())].copy()
+        group = group_of(self.frames[rows], frame_inds)
+        return self.embeddings[rows.start + group].copy()
 
     # -- whitening ---------------------------------------------------------
 
@@ -159,6 +156,19 @@ class IdentityEmbeddings:
         Raises:
             IdentityFileError: There is no such whitening.
         """
+        mean, projection = self.whitening(fold)
+        return (np.asarray(embeddings, np.float32) - mean) @ projection
+
+    def whitening(self, fold: Optional[int] = None
+                  ) -> Tuple[np.ndarray, np.ndarray]:
+        """Return mean (D, ) and projection (D, d) of a whitening.
+
+        Args:
+            fold (int, optional): See :meth:`whiten`. Defaults to None.
+
+        Raises:
+            IdentityFileError: There is no such whitening.
+        """
         wanted = 'train' if fold is None else f'fold{fold}'
         if wanted not in self.whitenings:
             there = ', '.join(self.whitenings) or 'none'
@@ -166,8 +176,7 @@ class IdentityEmbeddings:
                 f'{self.name}: no whitening {wanted!r} (there are: {there}); '
                 'run tools/data/extract_identity.py with --whiten, give the '
                 'tested `fold`, or set whiten=False')
-        mean, projection = self.whitenings[wanted]
-        return (np.asarray(embeddings, np.float32) - mean) @ projection
+        return self.whitenings[wanted]
 
     def fit_whitening(self,
                       name: str,
@@ -258,6 +267,21 @@ class IdentityEmbeddings:
                 f'{path}: written in version {metadata.get("version")} of '
                 f'the format, this is version {VERSION}; {_MAKE} again')
         return cls(*rows, metadata, whitenings, str(path))
+
+
+def group_of(keyframes: np.ndarray, frame_inds: Sequence[int]) -> int:
+    """Find the group of pictures that most of some pictures lie in.
+
+    Args:
+        keyframes (np.ndarray): Display indices where groups start, ascending.
+        frame_inds (Sequence[int]): Display indices of the pictures.
+
+    Returns:
+        int: Number of the group, the earliest of equals.
+    """
+    groups = np.searchsorted(keyframes, np.asarray(frame_inds), 'right') - 1
+    # A picture before the first keyframe belongs to it all the same.
+    return int(np.bincount(np.maximum(groups, 0)).argmax())
 
 
 def fit_whitening(embeddings: np.ndarray,

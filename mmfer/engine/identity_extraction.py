@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.datasets import read_annotations
+from mmfer.datasets.face_preprocess import FacePreprocess
 from mmfer.datasets.identity_file import (VERSION, WHICH, IdentityEmbeddings,
                                           IdentityFileError)
-from mmfer.models.identity import FacePreprocess, IdentityEncoder
+from mmfer.models.identity import IdentityEncoder
 
 #: Clips that are written to the journal together.
 CHUNK = 64

@@ -7,7 +7,7 @@ pipeline steps whose names do by its own RGB decoding.
 from .augmenting import (FlipResidual, ResidualErase, ResidualNoise,
                          ResidualScale)
 from .formatting import FormatResidual
-from .identity import LoadIdentity, SampleKeyframe
+from .identity import FormatKeyframe, LoadIdentity, SampleKeyframe
 from .opening import OpenCompressedVideo
 from .reading import ReadFrames, ReadResiduals
 from .sampling import SampleSegments
@@ -15,8 +15,9 @@ from .storing import StoredReader
 from .streams import JoinStreams, ReadApex, ReadKeyframe, SplitStreams
 
 __all__ = [
-    'FlipResidual', 'FormatResidual', 'JoinStreams', 'LoadIdentity',
-    'OpenCompressedVideo', 'ReadApex', 'ReadFrames', 'ReadKeyframe',
-    'ReadResiduals', 'ResidualErase', 'ResidualNoise', 'ResidualScale',
-    'SampleKeyframe', 'SampleSegments', 'SplitStreams', 'StoredReader'
+    'FlipResidual', 'FormatKeyframe', 'FormatResidual', 'JoinStreams',
+    'LoadIdentity', 'OpenCompressedVideo', 'ReadApex', 'ReadFrames',
+    'ReadKeyframe', 'ReadResiduals', 'ResidualErase', 'ResidualNoise',
+    'ResidualScale', 'SampleKeyframe', 'SampleSegments', 'SplitStreams',
+    'StoredReader'
 ]

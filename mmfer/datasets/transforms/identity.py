@@ -7,6 +7,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmfer.registry import TRANSFORMS
+from ..face_preprocess import FacePreprocess
 from ..identity_file import IdentityEmbeddings
 
 
@@ -57,6 +58,53 @@ class SampleKeyframe(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(which={self.which!r})'
+
+
+@TRANSFORMS.register_module()
+class FormatKeyframe(BaseTransform):
+    """Make an untouched keyframe a stream for an identity encoder.
+
+    The pictures in ``imgs`` may be cropped and flipped; the keyframe stays as
+    it was decoded, so that the encoder gives the embedding that would be
+    stored. Goes anywhere behind ``ReadKeyframe``, without ``JoinStreams``.
+    The data preprocessor must leave the stream alone:
+    ``streams=dict(keyframe=dict(mean=[0.], std=[1.]))``.
+
+    Required Keys:
+
+    - keyframe (np.ndarray): uint8 RGB, (H, W, 3).
+
+    Modified Keys:
+
+    - keyframe: (3, H, W).
+
+    Args:
+        preprocess (dict, optional): ``size`` and ``crop`` of the encoder, to
+            prepare the picture in the worker process; needed where clips
+            differ in size. Defaults to None: the encoder does it.
+    """
+
+    def __init__(self, preprocess: Optional[dict] = None) -> None:
+        self.preprocess = \
+            None if preprocess is None else FacePreprocess(**preprocess)
+
+    def transform(self, results: dict) -> dict:
+        """Format the picture.
+
+        Args:
+            results (dict): The sample.
+
+        Returns:
+            dict: The sample.
+        """
+        picture = results['keyframe']
+        if self.preprocess is not None:
+            picture = self.preprocess.prepare(picture)
+        results['keyframe'] = np.ascontiguousarray(picture.transpose(2, 0, 1))
+        return results
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(preprocess={self.preprocess!r})'
 
 
 @TRANSFORMS.register_module()

@@ -26,6 +26,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmfer.registry import TRANSFORMS
+from ..identity_file import group_of
 
 
 @TRANSFORMS.register_module()
@@ -43,13 +44,16 @@ class ReadKeyframe(BaseTransform):
     - keyframe (np.ndarray): uint8 RGB, (H, W, 3).
 
     Args:
-        which (str): 'first', the first keyframe of the file, or 'last', the
-            last one before the sampled pictures end. Defaults to 'first'.
+        which (str): 'first', the first keyframe of the file; 'last', the
+            last one before the sampled pictures end; 'same_gop', that of the
+            group that most of the sampled pictures lie in.
+            Defaults to 'first'.
     """
 
     def __init__(self, which: str = 'first') -> None:
-        if which not in ('first', 'last'):
-            raise ValueError(f"`which` is 'first' or 'last', got {which!r}")
+        if which not in ('first', 'last', 'same_gop'):
+            raise ValueError("`which` is 'first', 'last' or 'same_gop', got "
+                             f'{which!r}')
         self.which = which
 
     def transform(self, results: dict) -> dict:
@@ -67,6 +71,8 @@ class ReadKeyframe(BaseTransform):
         if self.which == 'last':
             earlier = keyframes[keyframes <= results['frame_inds'].max()]
             index = earlier[-1] if len(earlier) else index
+        elif self.which == 'same_gop' and len(keyframes):
+            index = keyframes[group_of(keyframes, results['frame_inds'])]
         results['keyframe'] = np.array(video.frame_at(int(index)))
         return results
 

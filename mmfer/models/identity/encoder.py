@@ -1,15 +1,18 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A frozen face network, from pictures to identity embeddings."""
 import copy
-from typing import Dict, Optional, Sequence
+import json
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmfer.datasets.face_preprocess import FacePreprocess
+from mmfer.datasets.identity_file import (IdentityEmbeddings,
+                                          IdentityFileError)
 from mmfer.registry import MODELS
-from .preprocess import FacePreprocess
 from .weights import file_digest, load_face_weights
 
 
@@ -29,6 +32,8 @@ class IdentityEncoder:
             Defaults to 64.
         settings (dict, optional): What identifies the encoder, to be stored
             beside its embeddings. Defaults to None.
+        whitening (tuple, optional): Mean (D, ) and projection (D, d), applied
+            last. Defaults to None.
     """
 
     def __init__(self,
@@ -36,7 +41,8 @@ class IdentityEncoder:
                  preprocess: FacePreprocess,
                  normalize: bool = True,
                  batch_size: int = 64,
-                 settings: Optional[Dict] = None) -> None:
+                 settings: Optional[Dict] = None,
+                 whitening: Optional[Tuple] = None) -> None:
         if batch_size < 1:
             raise ValueError(f'`batch_size` is at least 1, got {batch_size}')
         self.network = network.eval().requires_grad_(False)
@@ -44,11 +50,14 @@ class IdentityEncoder:
         self.normalize = normalize
         self.batch_size = batch_size
         self.settings = dict(settings or {})
+        self._whitening = whitening and tuple(map(torch.as_tensor, whitening))
         self._device = torch.device('cpu')
 
     @property
     def out_channels(self) -> int:
-        """Length D of the embeddings."""
+        """Length of what comes out: D, or d if whitened."""
+        if self._whitening is not None:
+            return self._whitening[1].shape[1]
         return self.network.out_channels
 
     def __deepcopy__(self, memo: dict) -> 'IdentityEncoder':
@@ -111,7 +120,12 @@ class IdentityEncoder:
         with torch.autocast(pictures.device.type, enabled=False):
             embeddings = self.network(self.preprocess.normalize(pictures))
             embeddings = embeddings.float()
-            return F.normalize(embeddings) if self.normalize else embeddings
+            if self.normalize:
+                embeddings = F.normalize(embeddings)
+            if self._whitening is not None:
+                mean, projection = self._whitening
+                embeddings = (embeddings - mean) @ projection
+            return embeddings
 
     def _prepared(self, pictures: torch.Tensor) -> torch.Tensor:
         whole = pictures.float().round().clamp(0, 255).byte()
@@ -131,6 +145,9 @@ class IdentityEncoder:
         device = torch.device(device)
         if device != self._device:
             self.network.to(device)
+            if self._whitening is not None:
+                self._whitening = tuple(
+                    part.to(device) for part in self._whitening)
             self._device = device
         return self
 
@@ -160,12 +177,17 @@ def build_identity_encoder(cfg: dict) -> IdentityEncoder:
               :class:`FacePreprocess`.
             - ``normalize`` (bool, optional): Length one. Defaults to True.
             - ``batch_size`` (int, optional): Defaults to 64.
+            - ``whitening`` (dict, optional): ``file``, an identity file of
+              this encoder, and ``fold``, the fold that is tested: its
+              whitening is applied, as ``mmfer.LoadIdentity`` does.
 
     Returns:
         IdentityEncoder: In evaluation mode, without gradients.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
+        IdentityFileError: The whitening is missing, or was fitted on another
+            network's embeddings.
         KeyError: There is no such network, or no ``checkpoint``.
         ValueError: The checkpoint is another network's.
     """
@@ -173,6 +195,7 @@ def build_identity_encoder(cfg: dict) -> IdentityEncoder:
     preprocess = cfg.pop('preprocess', None) or {}
     normalize = cfg.pop('normalize', True)
     batch_size = cfg.pop('batch_size', 64)
+    whitening = cfg.pop('whitening', None)
     given = 'checkpoint' in cfg
     checkpoint = cfg.pop('checkpoint', None)
     network = MODELS.build(cfg)
@@ -193,5 +216,20 @@ def build_identity_encoder(cfg: dict) -> IdentityEncoder:
         preprocess=repr(preprocess),
         normalize=normalize,
         weights=None if weights is None else file_digest(weights))
+    if whitening is not None:
+        whitening = _stored_whitening(settings, **whitening)
     return IdentityEncoder(network, preprocess, normalize, batch_size,
-                           settings)
+                           settings, whitening)
+
+
+def _stored_whitening(settings: dict,
+                      file: str,
+                      fold: Optional[int] = None) -> tuple:
+    """Mean and projection from an identity file of the same encoder."""
+    stored = IdentityEmbeddings.load(file)
+    # As JSON makes it, which has no tuples.
+    if stored.metadata.get('encoder') != json.loads(json.dumps(settings)):
+        raise IdentityFileError(
+            f'{file}: holds the embeddings of another face network, or of '
+            'another preprocessing; make it with this encoder')
+    return stored.whitening(fold)
