@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from ..findings import Finding
-from ..folds import subject_folds
+from ..folds import natural_key, subject_folds
 from .layout import AdapterError, locate
 from .media import MediaIndex, Medium
 
@@ -259,14 +259,15 @@ class DatasetAdapter:
                 None, the usual one.
 
         Returns:
-            list[SourceClip]: In the order of the lists or of the names.
+            list[SourceClip]: In natural order of their names.
 
         Raises:
             AdapterError: Files are missing or cannot be understood.
         """
         self._protocol = self.protocol_name(protocol)
         self.findings = []
-        clips = list(self.read(self._protocol))
+        clips = sorted(self.read(self._protocol),
+                       key=lambda clip: natural_key(clip.name))
         if not clips:
             raise AdapterError(
                 f'{self.root}: {self.title} lists were read, but none of '

@@ -1,7 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """RAVDESS: 24 actors, eight expressions, speech and song; open data."""
 import re
-from typing import Dict, Iterable
+from typing import Dict, Iterable, List
 
 from ..findings import Finding
 from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
@@ -90,7 +90,7 @@ class RAVDESS(DatasetAdapter):
                 'files with sound (01), because those without (02) are not '
                 'there', '', with_sound))
 
-    def check(self, clips):
+    def check(self, clips: List[SourceClip]) -> List[Finding]:
         """See the base class; only speech has an expected count."""
         found = super().check(clips)
         if self.variant['channel'] == 'speech':

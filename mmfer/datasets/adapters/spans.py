@@ -60,7 +60,7 @@ def numbered_span(index: MediaIndex,
     """
     if not medium.pictures:
         return {'problem': 'a video, its pictures bear no numbers'}
-    names = index.pictures(medium)
+    everything = names = index.pictures(medium)
     numbers = {picture_number(name): name for name in names}
     coded = {'onset': onset, 'apex': apex, 'offset': offset}
     known = [number for number in coded.values() if number is not None]
@@ -78,6 +78,6 @@ def numbered_span(index: MediaIndex,
         key: names.index(numbers[number])
         for key, number in coded.items() if number in numbers
     }
-    if not whole or index.frame_order != 'natural':
+    if names != everything or index.frame_order != 'natural':
         facts['frames'] = tuple(names)
     return facts
