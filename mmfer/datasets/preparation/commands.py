@@ -76,6 +76,7 @@ def prepare_release(name: str,
     metainfo = dict(
         dataset=release.name, title=release.title,
         classes=list(release.class_names(chosen)), protocol=chosen,
+        variant=dict(release.variant, source=release.source),
         citation=release.citation, licence=release.licence)
     outcome = prepare(
         clips, out, metainfo, settings, release.frame_rate,
