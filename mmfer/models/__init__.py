@@ -4,10 +4,12 @@ from .backbones import ResidualResNet
 from .data_preprocessors import FERDataPreprocessor
 from .decoders import ApexDecoder
 from .heads import FERHead, IdentityMIHead
-from .identity import ArcFaceHead, IResNet
+from .identity import (ArcFaceHead, InceptionResnetV1, IResNet, OnnxFace,
+                       build_identity_encoder)
 from .recognizers import IdentityAwareRecognizer
 
 __all__ = [
     'ApexDecoder', 'ArcFaceHead', 'FERDataPreprocessor', 'FERHead', 'IResNet',
-    'IdentityAwareRecognizer', 'IdentityMIHead', 'ResidualResNet'
+    'IdentityAwareRecognizer', 'IdentityMIHead', 'InceptionResnetV1',
+    'OnnxFace', 'ResidualResNet', 'build_identity_encoder'
 ]
