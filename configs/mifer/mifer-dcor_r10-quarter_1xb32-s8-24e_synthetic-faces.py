@@ -38,7 +38,7 @@ model = dict(
         type='mmfer.IdentityMIHead',
         penalty=dict(type='dcor'),
         expression_channels=256,
-        identity_channels=64,
+        identity_channels=16,
         weight=1.0,
         warmup=0.1,
         ramp=0.2))

@@ -15,12 +15,12 @@ from mmfer.version import __version__
 
 #: Parts of the recogniser that exist for training only.
 TRAINING_PARTS = ('identity_head', 'apex_decoder', 'identity_encoder')
-#: Entries of a config that say how to train.
-TRAINING_SETTINGS = ('train_pipeline', 'train_dataloader', 'train_cfg',
-                     'val_pipeline', 'val_dataloader', 'val_evaluator',
-                     'val_cfg', 'optim_wrapper', 'param_scheduler',
-                     'auto_scale_lr', 'model_wrapper_cfg', 'custom_hooks',
-                     'load_from', 'resume', 'work_dir', 'reader')
+#: What a config keeps.
+TEST_SETTINGS = ('default_scope', 'custom_imports', 'model', 'dataset_type',
+                 'data_root', 'ann_file', 'test_pipeline', 'test_dataloader',
+                 'test_evaluator', 'test_cfg', 'default_hooks', 'env_cfg',
+                 'log_processor', 'log_level', 'vis_backends', 'visualizer',
+                 'launcher', 'randomness')
 
 
 class ExportError(ValueError):
@@ -37,9 +37,11 @@ def expression_config(cfg: Config) -> Config:
         Config: mmaction2's ``Recognizer2D`` and the test pipeline; no keyframe
         or apex stream, no identity, no optimiser.
     """
-    content = copy.deepcopy(cfg.to_dict())
-    for key in TRAINING_SETTINGS:
-        content.pop(key, None)
+    content = {
+        key: value
+        for key, value in copy.deepcopy(cfg.to_dict()).items()
+        if key in TEST_SETTINGS
+    }
     model = content['model']
     for part in TRAINING_PARTS:
         model.pop(part, None)
