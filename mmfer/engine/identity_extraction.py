@@ -23,9 +23,6 @@ from mmfer.datasets.identity_file import (VERSION, WHICH, IdentityEmbeddings,
                                           IdentityFileError)
 from mmfer.models.identity import IdentityEncoder
 
-#: Clips that are written to the journal together.
-CHUNK = 64
-
 
 @dataclass
 class ExtractionReport:
@@ -97,7 +94,8 @@ def extract_identities(ann_file: str,
                        whiten: Optional[int] = None,
                        workers: int = 0,
                        overwrite: bool = False,
-                       progress: bool = True) -> ExtractionReport:
+                       progress: bool = True,
+                       chunk: int = 64) -> ExtractionReport:
     """Encode the keyframes of all clips of an annotation file.
 
     What is done is noted in a folder ``<out>.parts`` beside the file, so that
@@ -122,6 +120,8 @@ def extract_identities(ann_file: str,
             Defaults to False.
         progress (bool): Whether to show a progress bar on stderr.
             Defaults to True.
+        chunk (int): Clips that are encoded and noted together.
+            Defaults to 64.
 
     Returns:
         ExtractionReport: What was done.
@@ -150,7 +150,7 @@ def extract_identities(ann_file: str,
         which=which,
         dataset=metainfo.get('dataset') or osp.basename(ann_file))
 
-    journal = _Journal(out, metadata, paths)
+    journal = _Journal(out, metadata, paths, chunk)
     faces = KeyframeFaces(files, encoder.preprocess, which)
     report = ExtractionReport(resumed=journal.done)
     _encode(faces, encoder, which, journal, workers, progress)
@@ -231,7 +231,7 @@ def _encode(faces: KeyframeFaces, encoder: IdentityEncoder, which: str,
     chunk = []
     for number, item in zip(left, loader):
         chunk.append(item)
-        if len(chunk) == CHUNK or number == len(faces) - 1:
+        if len(chunk) == journal.chunk or number == len(faces) - 1:
             journal.add(*_encode_chunk(chunk, encoder, which))
             if bar is not None:
                 bar.update(len(chunk))
@@ -241,6 +241,7 @@ def _encode(faces: KeyframeFaces, encoder: IdentityEncoder, which: str,
 
 
 def _as_it_is(item):
+    # What the loader would make of arrays otherwise: tensors.
     return item
 
 
@@ -291,13 +292,16 @@ class _Journal:
         metadata (dict): What it will say of itself; the parts of a run with
             another one are deleted.
         paths (list[str]): The clips in order.
+        chunk (int): Clips of a part.
     """
 
-    def __init__(self, out: Path, metadata: dict, paths: List[str]) -> None:
+    def __init__(self, out: Path, metadata: dict, paths: List[str],
+                 chunk: int) -> None:
+        self.chunk = chunk
         self.folder = out.with_name(out.name + '.parts')
         listed = hashlib.sha256('\n'.join(paths).encode()).hexdigest()
         header = json.dumps(
-            dict(metadata, version=VERSION, chunk=CHUNK, paths=listed),
+            dict(metadata, version=VERSION, chunk=chunk, paths=listed),
             sort_keys=True)
         path = self.folder / 'header.json'
         if not path.is_file() or path.read_text(encoding='utf-8') != header:
@@ -307,7 +311,7 @@ class _Journal:
         self.parts = 0
         while self._part(self.parts).exists():
             self.parts += 1
-        self.done = min(self.parts * CHUNK, len(paths))
+        self.done = min(self.parts * chunk, len(paths))
 
     def _part(self, number: int) -> Path:
         return self.folder / f'{number:06d}.npz'
