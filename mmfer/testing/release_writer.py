@@ -61,7 +61,10 @@ class ReleaseWriter:
         Returns:
             np.ndarray: (T, size, size, 3) uint8 RGB.
         """
-        return _face(subject, label, take, frames or self.frames, self.size)
+        frames = frames or self.frames
+        # Drawn once for all lengths up to this one.
+        drawn = max(frames, 12)
+        return _face(subject, label, take, drawn, self.size)[:frames]
 
     def video(self, name: str, pictures: np.ndarray) -> None:
         """Write a coded video; the suffix says how it is coded.

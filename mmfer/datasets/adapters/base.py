@@ -448,7 +448,7 @@ def compare_counts(title: str, clips: List[SourceClip],
         if differing:
             found.append(Finding(
                 'warning', f'count-{what}',
-                f'{title}: the clips per {what} differ from a complete copy '
+                f'{title}: the {what} differ from those of a complete copy '
                 f'({expected.source})',
                 'a shifted histogram is a wrong label order; a smaller one '
                 'an incomplete copy', differing))

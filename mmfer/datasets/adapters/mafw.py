@@ -89,20 +89,19 @@ class MAFW(DatasetAdapter):
 
     def read(self, protocol: str) -> Iterable[SourceClip]:
         """See the base class."""
-        # Lists with captions are shorter: clips without a caption lack.
+        # The lists with captions have no neutral clip.
         patterns = [
-            f'*{protocol}*/{captions}/set_{{fold}}/{{role}}.{suffix}'
+            f'*{protocol}*/{captions}set_{{fold}}/{{role}}.{suffix}'
+            for captions in ('no_caption*/', 'with_caption*/', '')
             for suffix in ('txt', 'csv')
-            for captions in ('no_caption', 'with_caption')
-        ] + [f'*{protocol}*/set_{{fold}}/{{role}}.txt',
-             f'*{protocol}*/set_{{fold}}/{{role}}.csv']
+        ]
         lists = find_lists(self.root, self.title, patterns,
                            ('test', 'train'), folds=5)
-        if 'with_caption' in lists['test', 1].parts:
+        if lists['test', 1].parts[-3].startswith('with_caption'):
             self.findings.append(Finding(
-                'info', 'short-lists',
-                f'{self.title}: the lists with captions are used, which are '
-                'shorter than those without',
+                'warning', 'short-lists',
+                f'{self.title}: the lists with captions are used, which lack '
+                'all clips without a caption, the neutral ones among them',
                 'put the folder no_caption beside with_caption'))
         rows, found = read_lists(
             self.root, self.title, lists,

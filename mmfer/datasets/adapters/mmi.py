@@ -137,10 +137,12 @@ def _apex(index: MediaIndex, medium: Medium) -> Dict[str, Any]:
         for marker in unit.iter('Marker'):
             if marker.get('Frame', '').isdigit():
                 units[int(marker.get('Frame'))].add(unit.get('Number'))
+    count = index.count_frames(medium)
     if units:
         most = max(map(len, units.values()))
         frames = sorted(f for f, found in units.items() if len(found) == most)
-        return {'apex': max(frames[len(frames) // 2] - 1, 0),
-                'apex_from': 'action units'}
-    count = index.count_frames(medium)
+        # Markers count from 1.
+        apex = max(frames[len(frames) // 2] - 1, 0)
+        if apex < count:
+            return {'apex': apex, 'apex_from': 'action units'}
     return {'apex': count // 2 if count else None, 'apex_from': 'middle'}

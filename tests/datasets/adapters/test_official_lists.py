@@ -1,0 +1,195 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""DFEW, FERV39k, MAFW, AFEW: clips of films with official lists or parts."""
+from collections import Counter
+
+import pytest
+
+from mmfer.datasets.adapters import AdapterError, get_adapter
+from mmfer.datasets.adapters.folds import folds_from_lists
+from mmfer.testing.releases import write_release
+
+DFEW = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
+
+
+def facts(clips):
+    return {clip.name: (clip.label, clip.fold, clip.split) for clip in clips}
+
+
+def codes(adapter, clips):
+    """Codes of findings, without the counts: a tiny tree has few clips."""
+    return [f.code for f in adapter.check(clips)
+            if not f.code.startswith('count-')]
+
+
+def test_dfew(release):
+    adapter = get_adapter('dfew')(release('dfew'))
+    clips = adapter.clips()
+    assert adapter.class_names() == DFEW
+    assert (adapter.source, adapter.crop) == ('faces', 'none')
+    # The release counts from 1: 00001 is written as 1, 00035 as 7.
+    assert facts(clips)['00001'] == ('happy', 1, None)
+    assert facts(clips)['00007'] == ('sad', 2, None)
+    assert facts(clips)['00035'] == ('fear', 5, None)
+    assert Counter((c.label, c.fold) for c in clips) == {
+        (name, fold): 1 for name in DFEW for fold in range(1, 6)}
+    assert codes(adapter, clips) == []
+    assert all(clip.subject is None for clip in clips)
+
+
+@pytest.mark.parametrize('variant', [
+    dict(lists='s2d'), dict(lists='underscore'),
+    dict(newline='\r\n', encoding='utf-8-sig'), dict(archive=True),
+    dict(source='original'), dict(source='faces16')])
+def test_dfew_as_users_have_it(release, variant):
+    adapter = get_adapter('dfew')(release('dfew', **variant))
+    reference = get_adapter('dfew')(release('dfew')).clips()
+    assert facts(adapter.clips()) == facts(reference)
+    assert adapter.source == variant.get('source', 'faces')
+    assert adapter.crop == ('clip' if adapter.source == 'original' else 'none')
+
+
+def test_dfew_frames_in_time_or_as_some_checkpoints_want(release):
+    root = release('dfew')
+    assert get_adapter('dfew')(root).clips()[0].frames == ()
+    adapter = get_adapter('dfew')(root, frame_order='lexicographic')
+    assert adapter.clips()[0].frames[:5] == ('1.jpg', '10.jpg', '11.jpg',
+                                             '12.jpg', '2.jpg')
+
+
+def test_dfew_missing_clips_are_reported(tmp_path):
+    root = write_release('dfew', tmp_path, frames=2, archive=False)
+    for picture in (root / 'Clip/clip_224x224/00003').iterdir():
+        picture.unlink()
+    adapter = get_adapter('dfew')(root)
+    clips = adapter.clips()
+    assert len(clips) == 34
+    missing, = [f for f in adapter.check(clips) if f.code == 'missing-clip']
+    assert missing.items == ('00003', )
+    count, = [f for f in adapter.check(clips) if f.code == 'count-clips']
+    assert count.message.startswith('DFEW: 34 clips, a complete copy has 11697')
+
+
+def test_dfew_label_base_can_be_said(release):
+    root = release('dfew')
+    with pytest.raises(AdapterError, match='from 1 to 7 are not 7 classes '
+                                           'counted from 0'):
+        get_adapter('dfew')(root, label_base=0).clips()
+    assert get_adapter('dfew')(root, label_base=1).clips()[0].label == 'happy'
+
+
+def test_ferv39k(release):
+    adapter = get_adapter('ferv39k')(release('ferv39k'))
+    clips = adapter.clips()
+    assert adapter.class_names() == ('angry', 'disgust', 'fear', 'happy',
+                                     'neutral', 'sad', 'surprise')
+    found = facts(clips)
+    # The same number in two scenes is two clips.
+    assert found['Action/Sad/0010'] == ('sad', None, 'train')
+    assert found['Crime/Sad/0010'] == ('sad', None, 'train')
+    assert found['Action/Happy/0011'] == ('happy', None, 'test')
+    assert Counter(c.split for c in clips) == {'train': 14, 'test': 7}
+    assert clips[0].extra == {'scene': 'Action'}
+    assert codes(adapter, clips) == []
+
+
+@pytest.mark.parametrize('variant', [
+    dict(lists='s2d'), dict(newline='\r\n'), dict(archive=True),
+    dict(folder='2_ClipsforFaceCrop-002/2_ClipsforFaceCrop')])
+def test_ferv39k_as_users_have_it(release, variant):
+    adapter = get_adapter('ferv39k')(release('ferv39k', **variant))
+    reference = get_adapter('ferv39k')(release('ferv39k')).clips()
+    assert facts(adapter.clips()) == facts(reference)
+
+
+def test_ferv39k_lists_are_checked_against_folders(tmp_path):
+    root = write_release('ferv39k', tmp_path, frames=2)
+    path = root / '4_setups/All_scenes/train_All.csv'
+    path.write_text(path.read_text().replace(
+        'Crime/Sad/0010 Sad', 'Crime/Sad/0010 Happy') +
+        'Action/Fear/0011 Fear\n')
+    adapter = get_adapter('ferv39k')(root)
+    found = {f.code: f for f in adapter.check(adapter.clips())}
+    assert found['label-conflict'].items == ('Crime/Sad/0010 (happy)', )
+    assert found['split-overlap'].items == ('Action/Fear/0011', )
+    assert found['split-overlap'].severity == 'error'
+
+
+def test_mafw_single(release):
+    adapter = get_adapter('mafw')(release('mafw'))
+    clips = adapter.clips()
+    assert adapter.class_names() == (
+        'angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise',
+        'contempt', 'anxiety', 'helplessness', 'disappointment')
+    assert facts(clips)['00025'] == ('angry', 1, None)
+    assert Counter(c.fold for c in clips) == dict.fromkeys(range(1, 6), 11)
+    assert clips[0].source.name == '00025.mp4' and adapter.crop == 'clip'
+    assert codes(adapter, clips) == []
+
+
+@pytest.mark.parametrize('variant', [
+    dict(lists='s2d'), dict(lists='with_caption'), dict(newline='\r\n'),
+    dict(source='faces'), dict(archive=True)])
+def test_mafw_as_users_have_it(release, variant):
+    variant = dict(frames=4, **variant)
+    adapter = get_adapter('mafw')(release('mafw', **variant))
+    clips = adapter.clips()
+    assert facts(clips) == facts(get_adapter('mafw')(release('mafw')).clips())
+    captions = variant.get('lists') == 'with_caption'
+    assert codes(adapter, clips) == ['short-lists'] * captions
+
+
+def test_mafw_compound(release):
+    adapter = get_adapter('mafw')(release('mafw'))
+    names = adapter.class_names('compound')
+    assert len(names) == 43 and names[:11] == adapter.class_names('single')
+    assert sum(adapter.expected['compound'].classes.values()) == 8996
+    clips = adapter.clips('compound')
+    assert Counter(c.label for c in clips)['angry_disgust'] == 5
+    assert Counter(c.label for c in clips)['sad_helplessness'] == 5
+    assert len(clips) == 65 and {c.label for c in clips} <= set(names)
+
+
+def test_mafw_numbers_need_a_table(tmp_path):
+    root = write_release('mafw', tmp_path, frames=2, lists='s2d')
+    (root / 'Train & Test Set/single/no_caption/id_to_calss.txt').unlink()
+    with pytest.raises(AdapterError, match='say `label_order`'):
+        get_adapter('mafw')(root).clips()
+    assert facts(get_adapter('mafw')(root, label_order='s2d').clips())[
+        '00025'] == ('angry', 1, None)
+
+
+def test_afew(release):
+    adapter = get_adapter('afew')(release('afew'))
+    clips = adapter.clips()
+    assert adapter.class_names() == ('angry', 'disgust', 'fear', 'happy',
+                                     'neutral', 'sad', 'surprise')
+    assert Counter((c.split, c.label) for c in clips) == {
+        **{('train', name): 2 for name in adapter.classes},
+        **{('val', name): 1 for name in adapter.classes}}
+    assert clips[0].source.parts[-3:] == ('Train_AFEW', 'Angry',
+                                          '000046320.avi')
+    assert codes(adapter, clips) == []
+
+
+@pytest.mark.parametrize('variant', [dict(source='faces'),
+                                     dict(archive=True)])
+def test_afew_as_users_have_it(release, variant):
+    adapter = get_adapter('afew')(release('afew', **variant))
+    reference = get_adapter('afew')(release('afew')).clips()
+    assert facts(adapter.clips()) == facts(reference)
+    assert adapter.crop == ('none' if 'source' in variant else 'clip')
+
+
+def test_folds_that_do_not_add_up():
+    honest = {1: ['a', 'b'], 2: ['c', 'd']}
+    folds, findings = folds_from_lists('X', honest, {1: ['c', 'd'],
+                                                     2: ['a', 'b']})
+    assert folds == {'a': 1, 'b': 1, 'c': 2, 'd': 2} and findings == []
+    folds, findings = folds_from_lists(
+        'X', {1: ['a', 'b'], 2: ['b', 'c']}, {1: ['a', 'c'], 2: ['e']})
+    assert folds == {'a': 1, 'b': 1, 'c': 2}
+    assert {f.code: f.items for f in findings} == {
+        'fold-overlap': ('b (folds 1 and 2)', ),
+        'fold-leak': ('a (fold 1)', ),
+        'fold-untested': ('e (fold 2)', ),
+        'fold-untrained': ('a (fold 2)', 'b (fold 2)')}
