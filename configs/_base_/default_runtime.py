@@ -18,6 +18,7 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),
     reproducible=dict(type='mmfer.ReproducibleHook'),
     class_count=dict(type='mmfer.ClassCountHook'),
+    protocol=dict(type='mmfer.ProtocolHook'),
     unreadable_clips=dict(type='mmfer.UnreadableClipsHook'))
 
 env_cfg = dict(

@@ -12,7 +12,7 @@ same::
     S005,1
     S010,2
 
-Folds are counted from 1; 0 means "takes no part".
+Folds are counted from 1.
 """
 import csv
 import io

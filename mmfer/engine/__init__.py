@@ -1,12 +1,12 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """What runs around the training: hooks, optimisers, wrappers."""
-from .hooks import (ClassCountHook, ClassWeightHook, ReproducibleHook,
-                    UnreadableClipsHook)
+from .hooks import (ClassCountHook, ClassWeightHook, ProtocolHook,
+                    ReproducibleHook, UnreadableClipsHook)
 from .optim import MinMinOptimWrapperConstructor, MinMinOptimWrapperDict
 from .wrappers import MinMinDistributedDataParallel
 
 __all__ = [
     'ClassCountHook', 'ClassWeightHook', 'MinMinDistributedDataParallel',
     'MinMinOptimWrapperConstructor', 'MinMinOptimWrapperDict',
-    'ReproducibleHook', 'UnreadableClipsHook'
+    'ProtocolHook', 'ReproducibleHook', 'UnreadableClipsHook'
 ]

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Evaluate what ``tools/test.py --dump`` wrote."""
+from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -12,10 +13,54 @@ from .fer_metric import FERMetric, format_confusion
 AVERAGED = ('WAR', 'UAR', 'macro_F1')
 
 
-def read_dump(path: str) -> Tuple[np.ndarray, List[int]]:
-    """Read scores and labels.
+@dataclass
+class Predictions:
+    """What a test said about each clip.
+
+    Args:
+        scores (np.ndarray): float32, (N, K).
+        labels (list[int]): True classes, (N, ).
+        clips (list): File name of each clip, (N, ); None where unknown.
+        subjects (list): Who is seen, (N, ); None where unknown.
+    """
+
+    scores: np.ndarray
+    labels: List[int]
+    clips: List[Optional[str]]
+    subjects: List[Optional[str]]
+
+
+def read_predictions(path: str) -> Predictions:
+    """Read scores, labels, clips and persons.
 
     The file is a pickle: open only what you wrote yourself.
+
+    Args:
+        path (str): File of ``tools/test.py --dump``.
+
+    Returns:
+        Predictions: In the order of the test.
+
+    Raises:
+        ValueError: The file holds something else.
+    """
+    samples = load(str(path))
+    try:
+        scores = np.stack([
+            torch.as_tensor(sample['pred_score']).float().numpy()
+            for sample in samples
+        ])
+        labels = [int(sample['gt_label']) for sample in samples]
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(
+            f'{path}: not a dump of tools/test.py ({error!r})') from None
+    return Predictions(scores, labels,
+                       [sample.get('filename') for sample in samples],
+                       [sample.get('subject') for sample in samples])
+
+
+def read_dump(path: str) -> Tuple[np.ndarray, List[int]]:
+    """Read scores and labels alone, see :func:`read_predictions`.
 
     Args:
         path (str): File of ``tools/test.py --dump``.
@@ -26,17 +71,8 @@ def read_dump(path: str) -> Tuple[np.ndarray, List[int]]:
     Raises:
         ValueError: The file holds something else.
     """
-    samples = load(path)
-    try:
-        scores = np.stack([
-            torch.as_tensor(sample['pred_score']).float().numpy()
-            for sample in samples
-        ])
-        labels = [int(sample['gt_label']) for sample in samples]
-    except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(
-            f'{path}: not a dump of tools/test.py ({error!r})') from None
-    return scores, labels
+    predictions = read_predictions(path)
+    return predictions.scores, predictions.labels
 
 
 def evaluate_dumps(paths: Sequence[str],
