@@ -197,11 +197,18 @@ class DatasetAdapter:
                 f'there are {", ".join(self.variants) or "none"}')
         chosen = {}
         for name, values in self.variants.items():
-            value = given.get(name, values[0] if values else None)
-            if values and value not in values:
-                raise AdapterError(
-                    f'{self.title}: `{name}` is one of '
-                    f'{", ".join(map(str, values))}, not {value!r}')
+            if name not in given:
+                chosen[name] = values[0] if values else None
+                continue
+            value = given[name]
+            if values:
+                # Command lines know strings only.
+                same = [v for v in values if str(v) == str(value)]
+                if not same:
+                    raise AdapterError(
+                        f'{self.title}: `{name}` is one of '
+                        f'{", ".join(map(str, values))}, not {value!r}')
+                value = same[0]
             chosen[name] = value
         return chosen
 

@@ -26,7 +26,7 @@ def test_dfew(release):
     clips = adapter.clips()
     assert adapter.class_names() == DFEW
     assert (adapter.source, adapter.crop) == ('faces', 'none')
-    # The release counts from 1: 00001 is written as 1, 00035 as 7.
+    # The release counts from 1: 00001 has the label 1, 00035 has 7.
     assert facts(clips)['00001'] == ('happy', 1, None)
     assert facts(clips)['00007'] == ('sad', 2, None)
     assert facts(clips)['00035'] == ('fear', 5, None)
@@ -66,7 +66,8 @@ def test_dfew_missing_clips_are_reported(tmp_path):
     missing, = [f for f in adapter.check(clips) if f.code == 'missing-clip']
     assert missing.items == ('00003', )
     count, = [f for f in adapter.check(clips) if f.code == 'count-clips']
-    assert count.message.startswith('DFEW: 34 clips, a complete copy has 11697')
+    assert count.message.startswith('DFEW: 34 clips, a complete copy has '
+                                    '11697')
 
 
 def test_dfew_label_base_can_be_said(release):
@@ -74,7 +75,10 @@ def test_dfew_label_base_can_be_said(release):
     with pytest.raises(AdapterError, match='from 1 to 7 are not 7 classes '
                                            'counted from 0'):
         get_adapter('dfew')(root, label_base=0).clips()
-    assert get_adapter('dfew')(root, label_base=1).clips()[0].label == 'happy'
+    # Command lines give strings.
+    adapter = get_adapter('dfew')(root, label_base='1')
+    assert adapter.clips()[0].label == 'happy'
+    assert adapter.variant == {'label_base': 1}
 
 
 def test_ferv39k(release):

@@ -23,7 +23,8 @@ def write(path, data):
 
 @pytest.mark.parametrize('data, rows', [
     # DFEW, comma, header, zeros in front.
-    ('video_name,label\n00001,1\n00002,2\n', [('00001', '1'), ('00002', '2')]),
+    ('video_name,label\n00001,1\n00002,2\n',
+     [('00001', '1'), ('00002', '2')]),
     # FERV39k as released: a space, no header.
     ('Action/Sad/0010 Sad\r\nCrime/Angry/0063 Angry\r\n',
      [('Action/Sad/0010', 'Sad'), ('Crime/Angry/0063', 'Angry')]),
