@@ -27,8 +27,11 @@ def _face(subject: int, label: str, take: int, frames: int,
     from mmfer.synthetic import render_clip
     from mmfer.synthetic.faces import ClipItem
     label = label.split('_')[0]
-    return render_clip(ClipItem(subject, _ACTED_AS.get(label, label), take,
-                                frames=frames, size=size))
+    acted = _ACTED_AS.get(label, label)
+    if acted != label:
+        take += 50  # no copy of the clip whose expression is lent
+    return render_clip(ClipItem(subject, acted, take, frames=frames,
+                                size=size))
 
 
 class ReleaseWriter:

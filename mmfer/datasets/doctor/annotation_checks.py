@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 from ..adapters import ADAPTERS, SourceClip
 from ..adapters.base import compare_counts
 from ..findings import Finding
+from ..folds import natural_key
 
 Clips = Sequence[Mapping[str, Any]]
 
@@ -153,24 +154,27 @@ def _check_part(key: str, classes: Sequence[str],
                 'warning', 'fold-numbers',
                 f'folds are numbered {", ".join(map(str, folds))}',
                 'number them 1, 2, ...; 0 takes no part')
-        # With one person per fold, classes are missing as a matter of course.
-        if len(folds) > 10:
-            return
     counts = histogram(clips, key)
     if key == 'split' and 'train' not in counts:
         yield Finding('warning', 'no-train',
                       'no clip is in the split train',
                       'name the splits train, val and test')
     present = {clip['label'] for clip in clips}
-    for part, by_class in counts.items():
-        missing = [name for name in classes
-                   if name in present and name not in by_class]
-        if missing and part != '0':
-            yield Finding(
-                'warning', 'class-missing-in-part',
-                f'{key} {part} has no clip of {len(missing)} classes',
-                'recall of these classes cannot be measured there; use fewer '
-                'folds or another split', missing)
+    lacking = [
+        f'{part}: {", ".join(missing)}'
+        for part in sorted(counts, key=natural_key) if part != '0'
+        for missing in [[name for name in classes
+                         if name in present and name not in counts[part]]]
+        if missing
+    ]
+    if lacking:
+        # Folds of few persons lack classes as a matter of course.
+        yield Finding(
+            'warning' if key == 'split' else 'info', 'class-missing-in-part',
+            f'{len(lacking)} of {len(counts)} {key}s have no clip of some '
+            'classes', 'recall cannot be measured there: divide otherwise'
+            if key == 'split' else 'report recall over all folds together',
+            lacking)
 
 
 def _check_order_of_times(clips: Clips) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from .archives import ArchiveError, ClipArchive
 from .crop import (Sampler, centre_box, clip_box, cut, find_track,
                    fit_box, picture_boxes)
 from .detectors import DetectorError, build_detector
-from .sources import open_source
+from .sources import ViewSource, as_array, open_source
 
 CROPS = ('clip', 'frame', 'none')
 NO_FACE = ('skip', 'frame', 'centre')
@@ -162,10 +162,21 @@ class ClipWriter:
 
     def _write(self, clip: SourceClip, rate: Optional[float],
                folder: Path) -> Dict[str, Any]:
-        source = self._open(clip, rate, folder)
         encoding = dict(self.settings.encoding)
         fps = encoding.pop('fps', None)
+        whole = self._open(clip, rate, folder)
+        source = _view(whole, clip.extra)
         boxes, facts = self._boxes(source, fps)
+        if facts.get('faces') == 0 and clip.extra.get('turn_clockwise'):
+            # Who lies on his side is hearsay; a face decides.
+            upright = ViewSource(whole, source.half)
+            others, found = self._boxes(upright, fps)
+            if found['faces']:
+                source, boxes, facts = upright, others, found
+        if getattr(source, 'turn', 0):
+            facts['turned'] = source.turn
+        if self.settings.digest:
+            facts['sha256'] = _digest(whole)
         if boxes is None and facts.get('faces') == 0 and (
                 self.settings.no_face == 'skip'):
             return dict(facts, status='skipped', reason='no-face',
@@ -220,8 +231,6 @@ class ClipWriter:
             the whole picture; and what is worth noting of it.
         """
         facts: Dict[str, Any] = {}
-        if self.settings.digest:
-            facts['sha256'] = _digest(source)
         if self.settings.crop == 'none':
             return None, facts
         every = self.settings.crop == 'frame'
@@ -267,7 +276,7 @@ class ClipWriter:
             if boxes is None and shape == first:
                 yield picture  # conversion of colours is left to the encoder
                 continue
-            array = _as_array(picture)
+            array = as_array(picture)
             if shape != first:
                 array = cv2.resize(array, first, interpolation=cv2.INTER_AREA)
             if boxes is None:
@@ -278,6 +287,14 @@ class ClipWriter:
                 yield cv2.resize(array, side, interpolation=cv2.INTER_AREA)
             else:
                 yield cut(array, boxes)
+
+
+def _view(source, extra):
+    """Apply what an adapter knows of how a clip was recorded."""
+    half = extra.get('front_half', '')
+    turn = extra.get('turn_clockwise', 0)
+    half = half if half in ('left', 'right') else ''
+    return ViewSource(source, half, turn) if half or turn else source
 
 
 def _pair(size) -> Optional[Tuple[int, int]]:
@@ -293,17 +310,11 @@ def _size(picture) -> Tuple[int, int]:
     return picture.shape[1], picture.shape[0]
 
 
-def _as_array(picture) -> np.ndarray:
-    if isinstance(picture, av.VideoFrame):
-        return picture.to_ndarray(format='rgb24')
-    return np.ascontiguousarray(picture)
-
-
 def _smaller(picture, size) -> np.ndarray:
     """Bring a picture to the size of the clip, or less if that is large."""
     scale = min(1., _LOOKED_AT / max(size))
     wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    array = _as_array(picture)
+    array = as_array(picture)
     if wanted == (array.shape[1], array.shape[0]):
         return array
     return cv2.resize(array, wanted, interpolation=cv2.INTER_AREA)

@@ -47,6 +47,8 @@ _RESERVED = {
     'start_index', 'total_frames', 'sample_idx', 'img_shape', 'frame_inds',
     'num_clips', 'clip_len', 'input_shape'
 }
+#: What has been applied to the pictures and is no longer true of the clips.
+_APPLIED = {'front_half', 'turn_clockwise'}
 _NEARLY_EMPTY = .05
 
 
@@ -305,7 +307,7 @@ def _annotate(out: Path, name: str, clips: Sequence[SourceClip],
         entry.update((key, _moved(getattr(clip, key), record, fps))
                      for key in ('apex', 'onset', 'offset'))
         entry.update((key, value) for key, value in clip.extra.items()
-                     if key not in _RESERVED)
+                     if key not in _RESERVED | _APPLIED)
         entries.append({k: v for k, v in entry.items() if v is not None})
     if not entries:
         reasons = Counter(record['reason'] for record in records)

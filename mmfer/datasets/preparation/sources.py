@@ -10,6 +10,9 @@ import posixpath
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence, Union
 
+import av
+import numpy as np
+
 from mmfer.codec import NoVideoStream
 from mmfer.codec.source_pictures import (IMAGE_SUFFIXES, image_files,
                                          natural_order, open_pictures,
@@ -97,6 +100,57 @@ class PictureSource:
                           len(files) - 1)] for k in range(count)
             ]
         yield from pictures_of_images(files)
+
+
+class ViewSource:
+    """A part of the pictures of another source, turned.
+
+    Some recordings lie on their side without saying so, and some hold two
+    views side by side.
+
+    Args:
+        source (VideoSource | PictureSource): The whole pictures.
+        half (str): 'left' or 'right', or '' for both. Defaults to ''.
+        turn (int): Degrees clockwise: 0, 90, 180 or 270. Defaults to 0.
+    """
+
+    def __init__(self, source, half: str = '', turn: int = 0) -> None:
+        if half not in ('', 'left', 'right') or turn % 90:
+            raise ValueError('`half` is left or right and `turn` a multiple '
+                             f'of 90, got {half!r} and {turn!r}')
+        self.source, self.half, self.turn = source, half, turn % 360
+        self.rate = source.rate
+
+    def pictures(self, fps: Optional[float] = None) -> Iterator[np.ndarray]:
+        """Read the pictures from the start, as the source does.
+
+        Args:
+            fps (float, optional): See there.
+
+        Yields:
+            np.ndarray: uint8 (H, W, 3) RGB.
+        """
+        for picture in self.source.pictures(fps):
+            array = as_array(picture)
+            if self.half:
+                middle = array.shape[1] // 2
+                array = array[:, :middle] if self.half == 'left' else \
+                    array[:, middle:]
+            yield np.ascontiguousarray(np.rot90(array, -self.turn // 90))
+
+
+def as_array(picture: Any) -> np.ndarray:
+    """Give a picture as an array.
+
+    Args:
+        picture (av.VideoFrame | np.ndarray): A picture of a source.
+
+    Returns:
+        np.ndarray: uint8 (H, W, 3) RGB, contiguous.
+    """
+    if isinstance(picture, av.VideoFrame):
+        return picture.to_ndarray(format='rgb24')
+    return np.ascontiguousarray(picture)
 
 
 def moved_index(index: int, rate: Optional[float],
