@@ -12,7 +12,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.utils import track_iter_progress
 from torch import nn
-from torch.utils.data import DataLoader, SequentialSampler
+from torch.utils.data import DataLoader
 
 #: Raised when the layout of the file changes.
 VERSION = 1
@@ -195,14 +195,17 @@ def extract_features(model: nn.Module,
 
 
 def _in_order(loader: DataLoader) -> DataLoader:
-    """The same loader without shuffling, and the whole set on one rank."""
-    if isinstance(loader.sampler, SequentialSampler) and not loader.drop_last:
-        return loader
+    """The same loader without shuffling, and the whole set on one rank.
+
+    Its generator is its own, so that a training that stops to look at the
+    features goes on as if it had not.
+    """
     return DataLoader(
         loader.dataset,
         batch_size=loader.batch_size or 1,
         num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn)
+        collate_fn=loader.collate_fn,
+        generator=torch.Generator())
 
 
 def _tracked(loader: DataLoader, progress: bool) -> Iterator:

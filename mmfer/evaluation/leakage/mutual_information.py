@@ -101,8 +101,9 @@ def estimate_information(features: np.ndarray,
         ]
         parts = [[torch.from_numpy(code[rows]) for code in codes]
                  for rows in (training, validation, held)]
-        with torch.random.fork_rng():
-            torch.manual_seed(seed + half)
+        with torch.random.fork_rng(devices=[]):
+            # Not torch.manual_seed, which reseeds accelerators as well.
+            torch.default_generator.manual_seed(seed + half)
             critic = DEPENDENCE.build(
                 dict(
                     type=estimator,
