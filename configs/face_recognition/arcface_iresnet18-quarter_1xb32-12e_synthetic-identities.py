@@ -116,10 +116,7 @@ param_scheduler = [
         end=12,
         convert_to_iter_based=True)
 ]
-default_hooks = dict(
-    checkpoint=dict(
-        save_best='identity/EER',
-        rule='less'))
+default_hooks = dict(checkpoint=dict(save_best='identity/EER', rule='less'))
 
 # Base batch: 1 device x 32 pictures.
 auto_scale_lr = dict(enable=False, base_batch_size=32)
