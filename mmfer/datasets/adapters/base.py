@@ -276,9 +276,11 @@ class DatasetAdapter:
         clips = sorted(self.read(self._protocol),
                        key=lambda clip: natural_key(clip.name))
         if not clips:
+            reasons = [f'{finding.message}, the first is {finding.items[0]}'
+                       for finding in self.findings if finding.items]
             raise AdapterError(
-                f'{self.root}: {self.title} lists were read, but none of '
-                'their clips is there; look at `source` and at the folder')
+                f'{self.root}: no {self.title} clip can be used; '
+                + ('; '.join(reasons) or 'the lists are empty'))
         return self._assign_folds(clips, self.protocols[self._protocol])
 
     def check(self, clips: List[SourceClip]) -> List[Finding]:

@@ -168,6 +168,16 @@ def test_ravdess_with_and_without_sound(tmp_path, release):
     assert len(load(root, 'ravdess', channel='both')[0]) == 25
 
 
+def test_videos_of_something_else(tmp_path):
+    (tmp_path / 'holiday.mp4').write_bytes(b'')
+    with pytest.raises(AdapterError) as error:
+        load(tmp_path, 'ravdess')
+    assert str(error.value) == (
+        f'{tmp_path}: no RAVDESS clip can be used; RAVDESS: 1 clips are left '
+        'out, because their name or label is none of this data set, the '
+        'first is holiday')
+
+
 def test_ravdess_archives_as_downloaded(release):
     clips, _ = load(release('ravdess', archive=True), 'ravdess')
     clip = clips['Actor_01/02-01-05-01-01-01-01']
