@@ -37,7 +37,8 @@ class FacePreprocess:
                  crop: Union[float, Sequence[float], None] = None) -> None:
         self.size = (size, size) if isinstance(size, int) else tuple(size)
         if len(self.size) != 2 or min(self.size) < 1:
-            raise ValueError(f'`size` is a side or (height, width), got {size}')
+            raise ValueError(
+                f'`size` is a side or (height, width), got {size}')
         if channel_order not in ('rgb', 'bgr'):
             raise ValueError(
                 f"`channel_order` is 'rgb' or 'bgr', got {channel_order!r}")

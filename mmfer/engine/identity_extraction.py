@@ -1,12 +1,8 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Encode who every clip of a data set shows, once, before any training."""
-import hashlib
-import json
 import os
 import os.path as osp
-import shutil
 import sys
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
@@ -19,9 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.datasets import read_annotations
 from mmfer.datasets.face_preprocess import FacePreprocess
-from mmfer.datasets.identity_file import (VERSION, WHICH, IdentityEmbeddings,
+from mmfer.datasets.identity_file import (WHICH, IdentityEmbeddings,
                                           IdentityFileError)
 from mmfer.models.identity import IdentityEncoder
+from .extraction_journal import ExtractionJournal
 
 
 @dataclass
@@ -150,7 +147,10 @@ def extract_identities(ann_file: str,
         which=which,
         dataset=metainfo.get('dataset') or osp.basename(ann_file))
 
-    journal = _Journal(out, metadata, paths, chunk)
+    # What is encoded together matters in the last bits.
+    run = dict(metadata, folder=osp.abspath(folder), chunk=chunk,
+               batch_size=encoder.batch_size)
+    journal = ExtractionJournal(out, run, paths, chunk)
     faces = KeyframeFaces(files, encoder.preprocess, which)
     report = ExtractionReport(resumed=journal.done)
     _encode(faces, encoder, which, journal, workers, progress)
@@ -217,7 +217,7 @@ def read_encoder_config(config: Optional[str],
 
 
 def _encode(faces: KeyframeFaces, encoder: IdentityEncoder, which: str,
-            journal: '_Journal', workers: int, progress: bool) -> None:
+            journal: ExtractionJournal, workers: int, progress: bool) -> None:
     """Encode what the journal does not hold yet, chunk by chunk."""
     left = range(journal.done, len(faces))
     if not len(left):
@@ -282,80 +282,3 @@ def _training_clips(ann_file: str, clips: List[dict]) -> Dict[str, List[str]]:
             c['path'] for c in clips if c.get('fold') not in (None, 0, fold)))
         for fold in folds
     }
-
-
-class _Journal:
-    """Finished chunks of a run, in files that appear whole.
-
-    Args:
-        out (Path): The file that is being made.
-        metadata (dict): What it will say of itself; the parts of a run with
-            another one are deleted.
-        paths (list[str]): The clips in order.
-        chunk (int): Clips of a part.
-    """
-
-    def __init__(self, out: Path, metadata: dict, paths: List[str],
-                 chunk: int) -> None:
-        self.chunk = chunk
-        self.folder = out.with_name(out.name + '.parts')
-        listed = hashlib.sha256('\n'.join(paths).encode()).hexdigest()
-        header = json.dumps(
-            dict(metadata, version=VERSION, chunk=chunk, paths=listed),
-            sort_keys=True)
-        path = self.folder / 'header.json'
-        if not path.is_file() or path.read_text(encoding='utf-8') != header:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
-            _write(path, lambda file: file.write(header.encode()))
-        self.parts = 0
-        while self._part(self.parts).exists():
-            self.parts += 1
-        self.done = min(self.parts * chunk, len(paths))
-
-    def _part(self, number: int) -> Path:
-        return self.folder / f'{number:06d}.npz'
-
-    def add(self, embeddings: np.ndarray, frames: np.ndarray,
-            counts: List[int], errors: List[Optional[str]]) -> None:
-        """Note a chunk."""
-        _write(
-            self._part(self.parts), lambda file: np.savez(
-                file,
-                embeddings=embeddings,
-                frames=frames,
-                counts=np.array(counts, np.int64),
-                errors=np.array(json.dumps(errors))))
-        self.parts += 1
-
-    def read(self, paths: List[str]):
-        """Yield path, embeddings, frames and error of every clip."""
-        clips = iter(paths)
-        for number in range(self.parts):
-            try:
-                with np.load(self._part(number), allow_pickle=False) as part:
-                    found, frames = part['embeddings'], part['frames']
-                    counts = part['counts'].tolist()
-                    errors = json.loads(str(part['errors']))
-            except (OSError, ValueError, KeyError,
-                    zipfile.BadZipFile) as error:
-                raise IdentityFileError(
-                    f'{self._part(number)}: damaged ({error}); delete the '
-                    'folder and start again') from None
-            start = 0
-            for count, error in zip(counts, errors):
-                rows = slice(start, start + count)
-                yield next(clips), found[rows], frames[rows], error
-                start += count
-
-    def remove(self) -> None:
-        """Forget everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _write(path: Path, write) -> None:
-    """Write a file under a temporary name first."""
-    partial = path.with_name(f'.{path.name}.{os.getpid()}')
-    with open(partial, 'wb') as file:
-        write(file)
-    os.replace(partial, path)

@@ -18,8 +18,8 @@ def _embeddings(rows=40, channels=6, seed=0):
 def _stored(**kwargs):
     x = _embeddings(4)
     kwargs.setdefault('metadata', dict(which='same_gop', dataset='mine'))
-    return IdentityEmbeddings(['a/ä b.mp4', 'a/ä b.mp4', 'c.mp4', 'd.mp4'], x,
-                              [0, 12, 0, 0], **kwargs), x
+    paths = ['a/ä b.mp4', 'a/ä b.mp4', 'c.mp4', 'd.mp4']
+    return IdentityEmbeddings(paths, x, [0, 12, 0, 0], **kwargs), x
 
 
 def test_saved_and_loaded(tmp_path):

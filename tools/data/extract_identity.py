@@ -11,7 +11,7 @@ import time
 EXAMPLES = """examples:
   # the face network that configs/face_recognition trains
   python tools/data/extract_identity.py data/synthetic_faces/annotations.json \\
-      data/synthetic_faces/identity.npz --whiten 64 \\
+      data/synthetic_faces/identity.npz --whiten 16 \\
       --encoder configs/face_recognition/arcface_iresnet18-quarter_1xb32-12e_synthetic-identities.py \\
       --checkpoint work_dirs/arcface/best_identity_EER_epoch_12.pth
 
