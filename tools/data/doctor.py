@@ -51,7 +51,7 @@ def main(argv=None):
     from mmfer.datasets.doctor import examine
     from mmfer.datasets.preparation import DetectorError
     from mmfer.datasets.preparation.journal import write_atomically
-    from mmfer.datasets.preparation.workers import WorkersFailed
+    from mmfer.worker_processes import WorkersFailed
     try:
         found = examine(args.annotations, args.folder, args.detector,
                         args.sample, args.workers, not args.quiet)

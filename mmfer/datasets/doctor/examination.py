@@ -8,11 +8,12 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from mmengine.utils import is_abs
 
+from mmfer.progress import ProgressLine
+from mmfer.worker_processes import Died, run_jobs
+
 from ..annotations import read_annotations
 from ..findings import Finding, count_severities, worst_first
 from ..folds import natural_key
-from ..preparation.progress import ProgressLine
-from ..preparation.workers import Died, run_jobs
 from .annotation_checks import check_annotations, histogram, part_keys
 from .clip_facts import ClipExaminer, ClipFacts
 from .label_checks import check_label_meaning

@@ -25,16 +25,16 @@ import cv2
 import numpy as np
 
 from mmfer.codec import CompressedVideoError, transcode
+from mmfer.progress import ProgressLine
 from mmfer.version import __version__
+from mmfer.worker_processes import Died, WorkersFailed, run_jobs
 
 from ..adapters.base import SourceClip
 from ..findings import Finding
 from .clip_writer import ClipWriter, PreparationError, Settings
 from .detectors import build_detector
 from .journal import JOURNAL, Journal, write_atomically, write_lines
-from .progress import ProgressLine
 from .sources import moved_index
-from .workers import Died, WorkersFailed, run_jobs
 
 PROVENANCE = 'prepare.json'
 SKIPPED = 'skipped.jsonl'
