@@ -212,8 +212,8 @@ class FoldRun:
         self._spare = hook.get('max_keep_ckpts') == 1
         if self._spare:
             hook['max_keep_ckpts'] = 2
-        text = json.dumps([self.cfg.to_dict(), owner.launch.train_args],
-                          sort_keys=True, default=str)
+        text = json.dumps([self.cfg.to_dict(), owner.launch.train_args,
+                           owner.plan.digest], sort_keys=True, default=str)
         self._digest = hashlib.sha256(text.encode()).hexdigest()
 
     def check(self) -> None:
@@ -238,7 +238,7 @@ class FoldRun:
         for before, now in zip(old, new):
             if before != now:
                 return f' ({before.strip()!r}, now {now.strip()!r})'
-        return ''
+        return ' or other annotations'
 
     def result(self) -> Optional[Dict[str, Any]]:
         """Read the result.

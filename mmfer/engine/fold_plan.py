@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Which folds a cross-validation of a config consists of."""
 import copy
+import hashlib
 import json
 import os
 from collections import defaultdict
@@ -13,8 +14,6 @@ from mmfer.datasets.folds import protocol_folds, write_folds
 from .fold_config import (LOADERS, FoldError, annotation_path,
                           build_without_pictures, check_folds, clip_files,
                           loader_datasets, set_fold)
-
-ANNOTATIONS = 'annotations.json'
 
 
 @dataclass
@@ -33,6 +32,8 @@ class FoldPlan:
         persons (str): What is known about persons in training and test.
         annotations (str | None): Annotation file that was made for folds
             which the data set does not have itself.
+        digest (str): Of the content of the annotation file.
+        names (dict[int, str]): Person of each fold, if ``leave_one_out``.
     """
 
     folds: List[Optional[int]]
@@ -44,6 +45,7 @@ class FoldPlan:
     selection: Optional[str]
     persons: str
     annotations: Optional[str] = None
+    digest: str = ''
     names: Dict[int, str] = field(default_factory=dict)
 
     def apply(self, cfg, fold: Optional[int]) -> None:
@@ -90,6 +92,7 @@ def plan_folds(cfg, wanted: Optional[Sequence[str]],
     wanted = list(wanted or [])
     annotations = None
     metainfo = dict(dataset.metainfo)
+    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     if len(wanted) == 1 and wanted[0] != 'all' and not wanted[0].isdigit():
         annotations, folds = _folds_by_person(
             source, clips, wanted[0], work_dir)
@@ -104,12 +107,12 @@ def plan_folds(cfg, wanted: Optional[Sequence[str]],
         return FoldPlan(
             [None], [None], config.get('split') or 'all clips',
             list(metainfo['classes']), metainfo, False,
-            _selection(cfg), _persons(clips, 'split'))
+            _selection(cfg), _persons(clips, 'split'), digest=digest)
     there = sorted({clip['fold'] for clip in clips if 'fold' in clip})
     plan = FoldPlan(
         _chosen(wanted, there, source), list(there), '',
         list(metainfo['classes']), metainfo, _one_person_each(clips, there),
-        None, _persons(clips, 'fold'), annotations)
+        None, _persons(clips, 'fold'), annotations, digest)
     if plan.leave_one_out:
         plan.names = {clip['fold']: clip['subject'] for clip in clips}
     first = copy.deepcopy(cfg)
@@ -131,11 +134,11 @@ def _folds_by_person(source: str, clips: List[dict], protocol: str,
         entry.pop('fold', None)
         if entry.get('subject') in folds:
             entry['fold'] = folds[entry['subject']]
-    path = Path(work_dir) / ANNOTATIONS
+    path = Path(work_dir) / f'annotations-{protocol}.json'
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(dict(metainfo=metainfo, clips=entries),
                                 ensure_ascii=False) + '\n')
-    write_folds(path.with_name('folds.csv'), folds)
+    write_folds(path.with_name(f'folds-{protocol}.csv'), folds)
     return str(path), folds
 
 

@@ -196,4 +196,5 @@ def _intervals(folds: List[List[Run]], count: int, samples: int,
             result.update(
                 subjects_UAR=interval(_uar(drawn).mean(axis=1)),
                 subjects_UF1=interval(macro_f1(drawn).mean(axis=1)))
-    return result
+    # Lists, as they come back from JSON.
+    return {name: span and list(span) for name, span in result.items()}
