@@ -1,5 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Find the person of a clip among clips of another expression."""
+"""Find the person of a clip among other clips."""
 import math
 from dataclasses import dataclass
 
@@ -8,9 +8,13 @@ import numpy as np
 from .uncertainty import clustered_standard_error
 
 
+#: Which clips a probe is looked up among.
+GALLERIES = ('different_expression', 'same_expression')
+
+
 @dataclass(frozen=True)
 class ReidentificationResult:
-    """How well nearest neighbours find a person across expressions.
+    """How well nearest neighbours find a person.
 
     Args:
         rank1 (float): Share of probes whose nearest clip shows their person.
@@ -29,30 +33,41 @@ class ReidentificationResult:
     num_probes: int
 
 
-def reidentify(similarity: np.ndarray, labels: np.ndarray,
-               subjects: np.ndarray) -> ReidentificationResult:
-    """Rank, for each clip, all clips of other expressions.
+def reidentify(similarity: np.ndarray,
+               labels: np.ndarray,
+               subjects: np.ndarray,
+               gallery: str = 'different_expression'
+               ) -> ReidentificationResult:
+    """Rank other clips by their similarity to each clip.
 
-    Nothing is trained, so there is little to go wrong: gallery and probe
-    never share the expression, so that only the person can bring them
-    together. Equal similarities count as their average over all orders.
+    Nothing is trained, so there is little to go wrong. Across expressions
+    only the person can bring probe and gallery together. Within an expression
+    the expression cannot hide the person, and a personal way of, say, smiling
+    shows as well. Equal similarities count as their average over all orders.
 
     Args:
         similarity (np.ndarray): (N, N), greater is more alike.
         labels (np.ndarray): (N, ), expressions.
         subjects (np.ndarray): (N, ), persons.
+        gallery (str): All clips of 'different_expression', or all other clips
+            of the 'same_expression'. Defaults to 'different_expression'.
 
     Returns:
         ReidentificationResult: NaN throughout if no probe has a gallery.
     """
+    if gallery not in GALLERIES:
+        raise ValueError(f'`gallery` is one of {GALLERIES}, got {gallery!r}')
     labels, subjects = np.asarray(labels), np.asarray(subjects)
     rows, people = [], []
     for probe, scores in enumerate(similarity):
-        gallery = labels != labels[probe]
-        relevant = subjects[gallery] == subjects[probe]
-        if not relevant.any() or relevant.all():
+        searched = labels != labels[probe]
+        if gallery == 'same_expression':
+            searched = ~searched
+            searched[probe] = False
+        relevant = subjects[searched] == subjects[probe]
+        if not 0 < relevant.sum() < len(relevant):
             continue
-        scores = scores[gallery]
+        scores = scores[searched]
         rows.append((relevant[scores == scores.max()].mean(),
                      average_precision(scores, relevant), relevant.mean(),
                      average_precision(np.zeros(len(scores)), relevant)))

@@ -11,11 +11,11 @@ import numpy as np
 from .data import LeakageData
 from .distance_correlation import distance_correlation_test
 from .expression import measure_expression
+from .folds import PROTOCOLS
 from .inversion import FaceDecoder, invert
 from .mutual_information import ESTIMATORS, estimate_information
 from .probes import probe_identity
-from .folds import PROTOCOLS
-from .reidentification import reidentify
+from .reidentification import GALLERIES, reidentify
 from .similarity import cosine_similarities, project
 from .verification import PAIRS, verify
 
@@ -36,8 +36,10 @@ _LINES = (
     ('MLP probe, new clips', 'probe/mlp/clip_disjoint', 'accuracy', 'chance'),
     ('MLP probe, new expressions', 'probe/mlp/expression_disjoint',
      'accuracy', 'chance'),
-    *((f'Re-identification across expressions, {space}: {text}',
-       f'reidentification/{space}', value, f'chance_{value}')
+    *((f'Re-identification {where}, {space}: {text}',
+       f'reidentification/{space}/{gallery}', value, f'chance_{value}')
+      for where, gallery in (('across expressions', 'different_expression'),
+                             ('within expressions', 'same_expression'))
       for space in ('raw', 'whitened', 'lda')
       for text, value in (('rank 1', 'rank1'),
                           ('mAP', 'mean_average_precision'))),
@@ -210,7 +212,9 @@ def leakage_report(data: LeakageData,
                  (fit.features, fit.subjects)))
     for space, projected in spaces.items():
         similarity = cosine_similarities(projected)
-        found[f'reidentification/{space}'] = reidentify(similarity, *about)
+        for gallery in GALLERIES:
+            found[f'reidentification/{space}/{gallery}'] = reidentify(
+                similarity, *about, gallery)
         for pairs in PAIRS:
             found[f'verification/{space}/{pairs}'] = verify(
                 similarity, *about, pairs)
