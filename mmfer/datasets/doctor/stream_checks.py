@@ -16,7 +16,7 @@ _LEAST_PREDICTED = 2
 _P_SHARE = .5
 _NEARLY_EMPTY = .05  # share of samples that are not zero
 _SMALL_FACE = .3  # side of the face over the shorter side of the picture
-_SAME_LOOK, _SAME_CHANGE = .97, .95  # cosines of copies coded again
+_SAME_LOOK, _SAME_CHANGE = .97, .88  # cosines of copies coded again
 
 _PROBLEMS = {
     'missing': ('are missing',
