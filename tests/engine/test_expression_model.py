@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -16,14 +15,13 @@ from mmaction.registry import DATASETS, MODELS  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 
-from mmfer.datasets.identity_file import IdentityEmbeddings  # noqa: E402
 from mmfer.engine.expression_model import (ExportError,  # noqa: E402
                                            export_expression_model,
                                            expression_config,
                                            expression_state)
 from mmfer.testing.decoded_packets import (decoded_types,  # noqa: E402
                                            listen_to_decoders)
-from mmfer.testing.labelled_clips import write_labelled_clips  # noqa: E402
+from mmfer.testing.identity_data import write_identity_data  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
 
@@ -37,17 +35,7 @@ TRAINING_ONLY = ('identity_head.', 'apex_decoder.', 'identity_encoder.')
 def data(tmp_path_factory):
     """Labelled clips with identities, where the shipped configs look."""
     folder = tmp_path_factory.mktemp('data')
-    path = write_labelled_clips(
-        folder / 'synthetic_faces', subjects=3, coding='mpeg4')
-    from mmfer.datasets import read_annotations
-    names = [clip['path'] for clip in read_annotations(str(path))[1]]
-    generator = np.random.default_rng(0)
-    IdentityEmbeddings(
-        names,
-        generator.standard_normal((len(names), 24)),
-        np.zeros(len(names)),
-        whitenings=dict(train=(np.zeros(24), np.eye(24, 16)))).save(
-            folder / 'synthetic_faces' / 'identity.npz')
+    write_identity_data(folder, subjects=3)
     return folder
 
 

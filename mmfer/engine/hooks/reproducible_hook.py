@@ -14,8 +14,8 @@ class ReproducibleHook(Hook):
 
     mmengine seeds once. A training that is resumed starts with the random
     numbers of the first epoch again, and its augmentation depends on how many
-    worker processes there are. With this hook the random parts of an epoch
-    depend on the runner's seed, the epoch and the rank alone, so that a
+    worker processes there are. With this hook the random parts of a step
+    depend on the runner's seed, the step and the rank alone, so that a
     training which was stopped at the end of an epoch and resumed ends with
     the same weights as one that was not (on one machine; GPUs need
     ``randomness=dict(deterministic=True)`` besides).
@@ -27,15 +27,27 @@ class ReproducibleHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed the epoch.
+        """Fix the random parts of the samples of this epoch.
 
         Args:
             runner (Runner): The runner.
         """
-        seed, epoch = runner.seed, runner.epoch
         dataset = runner.train_dataloader.dataset
         if hasattr(dataset, 'set_epoch'):
-            dataset.set_epoch(seed, epoch)
-        # Dropout and the like differ between ranks and between epochs.
-        words = np.random.SeedSequence((seed, epoch, runner.rank))
+            dataset.set_epoch(runner.seed, runner.epoch)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch=None) -> None:
+        """Seed dropout and the like, which differ between ranks.
+
+        At every iteration and not once an epoch: worker processes that start
+        in the middle of a training draw a number, those that live on do not.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Not used.
+            data_batch (Any): Not used.
+        """
+        words = np.random.SeedSequence(
+            (runner.seed, runner.iter, runner.rank))
         torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
