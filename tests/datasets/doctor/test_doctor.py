@@ -1,10 +1,9 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A healthy set gives no alarm; of a damaged one every fault is found."""
+import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -130,7 +129,7 @@ def test_all_faults_at_once(healthy, pictures, tmp_path):
         'frame-order': 'error', 'duplicate-leak': 'error',
         'near-duplicate-leak': 'error', 'apex-outside': 'error',
         'mixed-codecs': 'warning'}
-    assert names('subject-leak') == 'p0 (test: 1, train: 3)'
+    assert names('subject-leak') == 'p0 (train: 3, test: 1)'
     assert set(found['label-contradicts-name'].items) == {
         'clips/sad/p1.mp4: fear', 'clips/fear/p1.mp4: sad'}
     assert 'clips/surprise/p2.mp4' in names('clip-unreadable')
@@ -293,17 +292,24 @@ class TestAnnotations:
 
 class TestCommand:
 
-    def run(self, *arguments):
-        done = subprocess.run(
-            [sys.executable, str(TOOL), *map(str, arguments), '--workers',
-             '0', '--quiet'], capture_output=True, text=True)
-        return done.returncode, done.stdout, done.stderr
+    @pytest.fixture
+    def main(self, capsys):
+        spec = importlib.util.spec_from_file_location('doctor_tool', TOOL)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
 
-    def test_codes_text_and_json(self, damage, tmp_path):
+        def run(*arguments):
+            with pytest.raises(SystemExit) as end:
+                module.main([*map(str, arguments), '--workers', '0',
+                             '--quiet'])
+            return (end.value.code, *capsys.readouterr())
+        return run
+
+    def test_codes_text_and_json(self, main, damage, tmp_path):
         damage.clip('happy', 0)['split'] = 'test'
         damage.path.write_text(json.dumps(damage.content))
-        code, out, _ = self.run(damage.path, '--detector', '', '--json',
-                                tmp_path / 'report.json')
+        code, out, _ = main(damage.path, '--detector', '', '--json',
+                            tmp_path / 'report.json')
         assert code == 2
         assert 'error: 1 of 6 persons are in more than one split' in out
         assert '-> put all clips of a person into one split' in out
@@ -311,9 +317,10 @@ class TestCommand:
         assert report['exit_code'] == 2
         assert report['findings'][0]['code'] == 'subject-leak'
 
-    def test_nothing_to_examine(self, tmp_path):
-        code, _, err = self.run(tmp_path / 'none.json')
+    def test_nothing_to_examine(self, main, tmp_path):
+        code, _, err = main(tmp_path / 'none.json')
         assert code == 3 and 'no such annotation file' in err
+        assert main(tmp_path, '--no-such-option')[0] == 3
 
 
 def test_a_sample_still_looks_for_all_files(damage):

@@ -13,7 +13,7 @@ from mmfer.datasets.preparation.commands import prepare_release
 from mmfer.testing.releases import write_release
 
 SMALL = Settings(samples=3, encoding=dict(codec='mpeg4', gop=12, qscale=3,
-                                          size=[64, 64]))
+                                          size=[48, 48]))
 
 
 def prepared(name, folder, **options):
@@ -24,7 +24,7 @@ def prepared(name, folder, **options):
 
 @pytest.mark.parametrize('name', list_adapters())
 def test_release_to_data_set(name, tmp_path):
-    write_release(name, tmp_path / 'release', frames=10, size=64)
+    write_release(name, tmp_path / 'release', frames=8, size=48)
     outcome = prepared(name, tmp_path)
     adapter = get_adapter(name)
     release = adapter(tmp_path / 'release')
@@ -42,7 +42,7 @@ def test_release_to_data_set(name, tmp_path):
             assert item.get(key) == getattr(clip, key), key
         assert 'turn_clockwise' not in item
     with CompressedVideo(item['filename']) as video:
-        assert (video.width, video.height) == (64, 64)
+        assert (video.width, video.height) == (48, 48)
         if item.get('apex') is not None:
             assert 0 <= item['apex'] < len(video)
 
