@@ -90,6 +90,10 @@ def set_fold(cfg, fold: int, annotations: Optional[str] = None) -> None:
         fold (int): The fold to test.
         annotations (str, optional): Another annotation file, whose clips lie
             where those of the old one lie. Defaults to None.
+
+    Raises:
+        FoldError: The pipeline whitens identities with a fit on the folds of
+            the old annotation file.
     """
     if cfg.get('fold') is not None:
         cfg['fold'] = fold
@@ -109,6 +113,21 @@ def set_fold(cfg, fold: int, annotations: Optional[str] = None) -> None:
                 dataset['fold_role'] = role
             dataset['split'] = None
             dataset['fold'] = fold
+            _set_whitening(dataset, fold, annotations)
+
+
+def _set_whitening(dataset, fold: int, annotations: Optional[str]) -> None:
+    """Take the whitening that was fitted without the tested fold."""
+    for transform in dataset.get('pipeline') or ():
+        if not str(transform.get('type')).endswith('LoadIdentity') or \
+                not transform.get('whiten', True):
+            continue
+        if annotations is not None:
+            raise FoldError(
+                f'{transform["file"]}: its whitening was fitted on other '
+                f'folds; extract identities with {annotations}, which has '
+                'the new ones, and use it as `ann_file`')
+        transform['fold'] = fold
 
 
 def build_without_pictures(dataset, **changes):

@@ -1,5 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Every shipped config is parsed, built and run for one step."""
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 from mmengine.optim import build_optim_wrapper  # noqa: E402
 
+from mmfer.datasets.adapters import get_adapter, list_adapters  # noqa: E402
+from mmfer.engine.fold_config import check_folds  # noqa: E402
 from mmfer.testing.labelled_clips import write_labelled_clips  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -35,13 +39,42 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('data')
     write_labelled_clips(folder / 'synthetic_faces', subjects=3)
     (folder / 'own_clips').symlink_to(folder / 'synthetic_faces')
+    _write_prepared(folder)
     return folder
+
+
+def _write_prepared(folder):
+    """The classes of each official set, with clips that all of them share."""
+    classes = {name: get_adapter(name).classes for name in list_adapters()}
+    every = sorted({label for names in classes.values() for label in names})
+    path = write_labelled_clips(
+        folder / 'prepared', every, subjects=3, frames=6, size=32)
+    clips = json.loads(path.read_text())['clips']
+    for name, labels in classes.items():
+        (folder / name).mkdir()
+        (folder / name / 'clips').symlink_to(folder / 'prepared' / 'clips')
+        content = dict(
+            metainfo=dict(dataset=name, classes=labels),
+            clips=[clip for clip in clips if clip['label'] in labels])
+        (folder / name / 'annotations.json').write_text(json.dumps(content))
 
 
 def _batch(loader, count):
     dataset = DATASETS.build(loader.dataset)
     return dataset, pseudo_collate([dataset[i] for i in range(count)])
 
+
+def _is_official(path):
+    """Whether a config is one of those of the official data sets."""
+    return any(f'_{name}' in path.stem for name in list_adapters())
+
+
+def _make_small(cfg):
+    """The same network on small pictures."""
+    for part in ('train', 'val', 'test'):
+        for transform in cfg[f'{part}_dataloader'].dataset.pipeline:
+            if transform.type == 'Resize':
+                transform.scale = (32, 32)
 
 
 def _complexity(cfg, batch):
@@ -60,6 +93,8 @@ def test_one_step_of_training_and_test(path, data, monkeypatch):
     monkeypatch.setenv('MMFER_DATA', str(data))
     torch.manual_seed(0)
     cfg = Config.fromfile(path)
+    if _is_official(path):
+        _make_small(cfg)
     model = MODELS.build(cfg.model)
     model.init_weights()
     optimiser = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -104,10 +139,43 @@ def test_what_mmaction2s_tools_need(path):
     for split in ('train', 'val', 'test'):
         assert cfg[f'{split}_pipeline'] == \
             cfg[f'{split}_dataloader'].dataset.pipeline
-        assert cfg[f'{split}_dataloader'].dataset.split == split
+        if not _is_official(path):
+            assert cfg[f'{split}_dataloader'].dataset.split == split
     # The base batch is what the learning rate is meant for.
     assert cfg.auto_scale_lr.base_batch_size == \
         cfg.train_dataloader.batch_size
+
+
+@pytest.mark.parametrize('name', list_adapters())
+def test_an_official_set_has_its_classes_and_its_protocol(name, data,
+                                                          monkeypatch):
+    paths = [path for path in CONFIGS
+             if re.search(rf'_{re.escape(name)}(-|$)', path.stem)]
+    assert paths
+    kind = next(iter(get_adapter(name).protocols.values())).kind
+    for path in paths:
+        monkeypatch.setenv('MMFER_DATA', str(data))
+        monkeypatch.setenv('MMFER_FOLD', '2')
+        cfg = Config.fromfile(path)
+        check_folds(cfg)
+        datasets = [DATASETS.build(dict(
+            cfg[f'{part}_dataloader'].dataset, pipeline=[]))
+                    for part in ('train', 'val', 'test')]
+        for dataset in datasets:
+            classes = dataset.metainfo['classes']
+            assert cfg.model.cls_head.num_classes == len(classes)
+            assert set(classes) <= set(get_adapter(name).classes)
+        train, val, test = (
+            {dataset.get_data_info(i)['filename'] for i in range(len(dataset))}
+            for dataset in datasets)
+        assert not train & test and not train & val
+        # None of them has a validation set of its own.
+        assert val == test
+        if kind == 'split':
+            assert cfg.train_dataloader.dataset.split == 'train'
+        else:
+            assert cfg.fold == cfg.train_dataloader.dataset.fold == 2
+            assert {dataset.fold for dataset in datasets} == {2}
 
 
 def test_file_names_are_unique_and_have_no_dots():
@@ -168,12 +236,33 @@ def _table(readme):
 @pytest.mark.parametrize('path', CONFIGS, ids=_stem)
 def test_readme_says_the_size_of_the_model(path, data, monkeypatch):
     monkeypatch.setenv('MMFER_DATA', str(data))
-    cells = _table(path.parent / 'README.md')[path.name]
+    table = _table(path.parent / 'README.md')
+    cells = table[path.name]
     cfg = Config.fromfile(path)
+    if _is_official(path):
+        _check_twin(path, cfg, cells, table)
+        return
     _, batch = _batch(cfg.test_dataloader, 1)
     params, flops = _complexity(cfg, batch)
     assert f'{params / 1e6:.2f} M' in cells, (params, flops)
     assert f'{flops / 1e9:.3f} G' in cells, (params, flops)
+
+
+def _check_twin(path, cfg, cells, table):
+    """The network is that of DFEW's config, but for the classes."""
+    first = next(name for name in table if '_dfew' in name)
+    first_cfg = Config.fromfile(path.parent / first)
+    params = sum(p.numel() for p in MODELS.build(cfg.model).parameters())
+    assert f'{params / 1e6:.2f} M' in cells, params
+    if path.name == first:
+        # This one is counted in full.
+        _, batch = _batch(cfg.test_dataloader, 1)
+        params, flops = _complexity(cfg, batch)
+        assert f'{flops / 1e9:.3f} G' in cells, (params, flops)
+    assert str(cfg.model.cls_head.num_classes) in cells
+    cfg.model.cls_head.num_classes = first_cfg.model.cls_head.num_classes
+    assert cfg.model == first_cfg.model
+    assert cells[-2] == table[first][-2]
 
 
 @pytest.mark.parametrize('folder', FOLDERS, ids=_stem)

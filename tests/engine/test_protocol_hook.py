@@ -106,3 +106,16 @@ def test_validation_clips_that_are_trained_with_are_reported(folder, caplog):
     finally:
         logger.removeHandler(caplog.handler)
     assert '4 clips of the validation are trained with' in caplog.text
+
+
+def test_whitening_follows_the_fold(folder):
+    cfg = _config(folder)
+    identity = dict(type='mmfer.LoadIdentity', file='identity.npz')
+    cfg.train_dataloader.dataset.dataset.pipeline = [identity]
+    set_fold(cfg, 2)
+    assert cfg.train_dataloader.dataset.dataset.pipeline[0].fold == 2
+    with pytest.raises(FoldError, match='fitted on other folds'):
+        set_fold(cfg, 2, annotations='annotations-loso.json')
+    identity['whiten'] = False
+    cfg.train_dataloader.dataset.dataset.pipeline = [identity]
+    set_fold(cfg, 2, annotations='annotations-loso.json')

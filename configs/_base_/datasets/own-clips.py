@@ -2,73 +2,20 @@
 # Clips of your own: an annotation file (JSON or CSV: path, label, split, ...)
 # in a folder own_clips/ in data/, or in the folder that the environment
 # variable MMFER_DATA names. Faces should fill the picture.
-dataset_type = 'mmfer.FERDataset'
+_base_ = 'prepared-clips.py'
+
 data_root = '{{$MMFER_DATA:data}}/own_clips'
-ann_file = 'annotations.json'
 
-# The reader is the third step of each pipeline. Children exchange it and
-# nothing else.
-train_pipeline = [
-    dict(type='mmfer.OpenCompressedVideo'),
-    dict(type='mmfer.SampleSegments', num_segments=16),
-    dict(type='mmfer.ReadResiduals', mode='chained'),
-    dict(type='RandomResizedCrop', area_range=(0.7, 1.0)),
-    dict(type='Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='mmfer.FlipResidual', flip_ratio=0.5),
-    dict(type='mmfer.ResidualScale', gain=(0.7, 1.4)),
-    dict(type='mmfer.ResidualErase', erase_ratio=0.25),
-    dict(type='mmfer.FormatResidual', input_format='NCHW'),
-    dict(
-        type='PackActionInputs',
-        meta_keys=('img_shape', 'filename', 'subject', 'fold'))
-]
-val_pipeline = [
-    dict(type='mmfer.OpenCompressedVideo'),
-    dict(type='mmfer.SampleSegments', num_segments=16, test_mode=True),
-    dict(type='mmfer.ReadResiduals', mode='chained'),
-    dict(type='Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='mmfer.FormatResidual', input_format='NCHW'),
-    dict(
-        type='PackActionInputs',
-        meta_keys=('img_shape', 'filename', 'subject', 'fold'))
-]
+# Residuals alone; a child config adds the motion.
+reader = dict(type='mmfer.ReadResiduals', mode='chained')
+
+train_pipeline = \
+    _base_.train_pipeline[:2] + [reader] + _base_.train_pipeline[3:]
+val_pipeline = _base_.val_pipeline[:2] + [reader] + _base_.val_pipeline[3:]
 test_pipeline = val_pipeline
-
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file=ann_file,
-        split='train',
-        pipeline=train_pipeline))
+    dataset=dict(data_root=data_root, split='train', pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file=ann_file,
-        split='val',
-        pipeline=val_pipeline,
-        test_mode=True))
+    dataset=dict(data_root=data_root, split='val', pipeline=val_pipeline))
 test_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file=ann_file,
-        split='test',
-        pipeline=test_pipeline,
-        test_mode=True))
-
-val_evaluator = dict(type='mmfer.FERMetric')
-test_evaluator = dict(type='mmfer.FERMetric', show_confusion=True)
+    dataset=dict(data_root=data_root, split='test', pipeline=test_pipeline))

@@ -1,0 +1,13 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+# DFEW: seven expressions in films; official five folds, whose mean is the
+# result. There is no validation set: "best" checkpoints are chosen on the test.
+_base_ = 'prepared-clips.py'
+
+data_root = '{{$MMFER_DATA:data}}/dfew'
+# The fold that is tested, for all loaders: MMFER_FOLD=2 before the command;
+# tools/cross_validate.py runs them all.
+fold = {{'$MMFER_FOLD:1'}}
+
+train_dataloader = dict(dataset=dict(data_root=data_root, fold=fold))
+val_dataloader = dict(dataset=dict(data_root=data_root, fold=fold))
+test_dataloader = dict(dataset=dict(data_root=data_root, fold=fold))

@@ -1,0 +1,13 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+# MAFW, 11 single expressions; official five folds, which differ much in
+# difficulty: one fold alone is no result.
+_base_ = 'prepared-clips.py'
+
+data_root = '{{$MMFER_DATA:data}}/mafw'
+# The fold that is tested, for all loaders: MMFER_FOLD=2 before the command;
+# tools/cross_validate.py runs them all.
+fold = {{'$MMFER_FOLD:1'}}
+
+train_dataloader = dict(dataset=dict(data_root=data_root, fold=fold))
+val_dataloader = dict(dataset=dict(data_root=data_root, fold=fold))
+test_dataloader = dict(dataset=dict(data_root=data_root, fold=fold))
