@@ -1,0 +1,243 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""What an inferencer answers: for a clip, its faces; for a face, its windows.
+
+Everything is plain data: it can be pickled, written as JSON and read again
+without loss. Times of computation are part of an answer but not of what
+distinguishes two answers, see :meth:`ClipPrediction.to_dict`.
+"""
+import json
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+import numpy as np
+
+#: Left, top, width, height in pixels of the upright picture.
+FaceBox = Tuple[float, float, float, float]
+
+
+def _numbers(scores: np.ndarray) -> list:
+    """Shortest decimal numbers that give the same float32 again."""
+    return [float(str(score)) for score in np.asarray(scores, np.float32)]
+
+
+def _box(box: Optional[FaceBox]) -> Optional[list]:
+    return None if box is None else [round(float(side), 2) for side in box]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowPrediction:
+    """The expression of one face in one span of time.
+
+    Args:
+        start, end (float): Seconds from the beginning of the file; the end is
+            that of the last picture.
+        first, last (int): Display indices of the first and the last picture.
+        scores (np.ndarray): float32 (K, ), probabilities.
+        face (int): Which face. Defaults to 0.
+        crop (tuple[float], optional): What the network was shown: left, top,
+            width, height in pixels of the upright picture. Defaults to None,
+            the whole picture.
+    """
+
+    start: float
+    end: float
+    first: int
+    last: int
+    scores: np.ndarray
+    face: int = 0
+    crop: Optional[FaceBox] = None
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain data.
+
+        Returns:
+            dict: Numbers and lists.
+        """
+        return dict(
+            start=round(self.start, 6), end=round(self.end, 6),
+            first=int(self.first), last=int(self.last),
+            scores=_numbers(self.scores), face=int(self.face),
+            crop=_box(self.crop))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'WindowPrediction':
+        """Make a window from what :meth:`to_dict` returned.
+
+        Args:
+            data (dict): Plain data.
+
+        Returns:
+            WindowPrediction: The window.
+        """
+        crop = data.get('crop')
+        return cls(
+            data['start'], data['end'], data['first'], data['last'],
+            np.asarray(data['scores'], np.float32), data.get('face', 0),
+            None if crop is None else tuple(crop))
+
+
+@dataclass(frozen=True, eq=False)
+class FacePrediction:
+    """The expression of one person in a clip.
+
+    Args:
+        face (int): Number of the person, the same throughout the file.
+        label (str): Most probable class of ``scores``.
+        scores (np.ndarray): float32 (K, ), mean of the windows' scores.
+        windows (tuple[WindowPrediction]): In order of time.
+        boxes (dict[int, tuple[float]]): Left, top, width and height of the
+            face in pixels of the upright picture, by display index; empty
+            where faces were not looked for.
+    """
+
+    face: int
+    label: str
+    scores: np.ndarray
+    windows: Tuple[WindowPrediction, ...]
+    boxes: Mapping[int, FaceBox] = field(default_factory=dict)
+
+    @property
+    def area(self) -> float:
+        """Median area of the boxes in pixels, 0 without boxes."""
+        if not self.boxes:
+            return 0.
+        sizes = np.array([box[2:] for box in self.boxes.values()])
+        return float(np.median(sizes.prod(1)))
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain data; a box is [index, left, top, width, height].
+
+        Returns:
+            dict: Numbers, text and lists.
+        """
+        return dict(
+            face=int(self.face), label=self.label,
+            scores=_numbers(self.scores),
+            windows=[window.to_dict() for window in self.windows],
+            boxes=[[int(index), *_box(box)]
+                   for index, box in sorted(self.boxes.items())])
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'FacePrediction':
+        """Make a face from what :meth:`to_dict` returned.
+
+        Args:
+            data (dict): Plain data.
+
+        Returns:
+            FacePrediction: The face.
+        """
+        return cls(
+            data['face'], data['label'],
+            np.asarray(data['scores'], np.float32),
+            tuple(map(WindowPrediction.from_dict, data['windows'])),
+            {int(box[0]): tuple(box[1:]) for box in data['boxes']})
+
+
+@dataclass(frozen=True, eq=False)
+class ClipPrediction:
+    """What was found in one file.
+
+    Args:
+        path (str): The file as it was asked for.
+        classes (tuple[str]): Names of the K classes.
+        faces (tuple[FacePrediction]): By number; empty after an error.
+        fps (float): Pictures a second, 0.0 if unknown.
+        width, height (int): Size of the upright picture.
+        frames (int): Number of pictures.
+        codec (str): FFmpeg's name of the codec.
+        error (str, optional): In one line, why there is no answer.
+            Defaults to None.
+        seconds (dict[str, float]): CPU time by stage: 'open', 'detect',
+            'read', 'forward'.
+    """
+
+    path: str
+    classes: Tuple[str, ...]
+    faces: Tuple[FacePrediction, ...] = ()
+    fps: float = 0.
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    codec: str = ''
+    error: Optional[str] = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def main_face(self) -> Optional[FacePrediction]:
+        """The person seen longest; of several, the largest. None if none."""
+        return max(
+            self.faces,
+            key=lambda face: (len(face.windows), face.area, -face.face),
+            default=None)
+
+    @property
+    def label(self) -> Optional[str]:
+        """Label of the main face."""
+        return None if self.main_face is None else self.main_face.label
+
+    @property
+    def scores(self) -> Optional[np.ndarray]:
+        """Probabilities of the main face, float32 (K, )."""
+        return None if self.main_face is None else self.main_face.scores
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, 0 if unknown."""
+        return self.frames / self.fps if self.fps else 0.
+
+    def to_dict(self, times: bool = True) -> Dict[str, Any]:
+        """Return plain data.
+
+        Args:
+            times (bool): Include ``seconds``, in which two runs of the same
+                work differ. Defaults to True.
+
+        Returns:
+            dict: Numbers, text and lists.
+        """
+        data = dict(
+            path=self.path, label=self.label,
+            scores=None if self.scores is None else _numbers(self.scores),
+            error=self.error, classes=list(self.classes),
+            codec=self.codec, fps=round(float(self.fps), 6),
+            width=int(self.width), height=int(self.height),
+            frames=int(self.frames),
+            faces=[face.to_dict() for face in self.faces])
+        if times:
+            data['seconds'] = {
+                stage: round(float(value), 6)
+                for stage, value in self.seconds.items()
+            }
+        return data
+
+    def to_json(self, times: bool = True, indent: Optional[int] = None) -> str:
+        """Return JSON text.
+
+        Args:
+            times (bool): See :meth:`to_dict`. Defaults to True.
+            indent (int, optional): Spaces of a level; None for one line.
+                Defaults to None.
+
+        Returns:
+            str: The text, without a line break at the end.
+        """
+        return json.dumps(self.to_dict(times), indent=indent,
+                          ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> 'ClipPrediction':
+        """Make an answer from what :meth:`to_dict` returned.
+
+        Args:
+            data (dict): Plain data.
+
+        Returns:
+            ClipPrediction: The answer.
+        """
+        return cls(
+            path=data['path'], classes=tuple(data['classes']),
+            faces=tuple(map(FacePrediction.from_dict, data['faces'])),
+            fps=data['fps'], width=data['width'], height=data['height'],
+            frames=data['frames'], codec=data['codec'], error=data['error'],
+            seconds=dict(data.get('seconds', {})))
