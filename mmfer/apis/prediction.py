@@ -6,8 +6,9 @@ without loss. Times of computation are part of an answer but not of what
 distinguishes two answers, see :meth:`ClipPrediction.to_dict`.
 """
 import json
+from array import array
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -22,6 +23,67 @@ def _numbers(scores: np.ndarray) -> list:
 
 def _box(box: Optional[FaceBox]) -> Optional[list]:
     return None if box is None else [round(float(side), 2) for side in box]
+
+
+class BoxTrack(Mapping[int, FaceBox]):
+    """Boxes by display index, in 24 bytes each: hours of video are long.
+
+    Read like a dict. Pictures are added in order of time.
+
+    Example:
+        >>> track = BoxTrack()
+        >>> track.add(3, (10., 20., 64., 64.))
+        >>> track[3], 4 in track, len(track)
+        ((10.0, 20.0, 64.0, 64.0), False, 1)
+    """
+
+    def __init__(self) -> None:
+        self._indices = array('q')
+        self._sides = array('f')
+
+    def add(self, index: int, box: FaceBox) -> None:
+        """Note a box.
+
+        Args:
+            index (int): Display index, larger than all before.
+            box (tuple[float]): Left, top, width, height.
+
+        Raises:
+            ValueError: The picture is not behind all others.
+        """
+        if self._indices and index <= self._indices[-1]:
+            raise ValueError(f'picture {index} follows {self._indices[-1]}')
+        self._indices.append(index)
+        self._sides.extend(box)
+
+    def between(self, first: int, stop: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the boxes of a span of time.
+
+        Args:
+            first, stop (int): Display indices; the last one is outside.
+
+        Returns:
+            tuple[np.ndarray]: Display indices, int64 (N, ), and left, top,
+            width, height, float32 (N, 4).
+        """
+        low, high = np.searchsorted(
+            np.frombuffer(self._indices, np.int64), (first, stop)) \
+            if self._indices else (0, 0)
+        return (np.array(self._indices[low:high], np.int64),
+                np.array(self._sides[4 * low:4 * high],
+                         np.float32).reshape(-1, 4))
+
+    def __getitem__(self, index: int) -> FaceBox:
+        found, boxes = self.between(index, index + 1)
+        if not len(found):
+            raise KeyError(index)
+        return tuple(boxes[0].tolist())
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +147,8 @@ class FacePrediction:
         label (str): Most probable class of ``scores``.
         scores (np.ndarray): float32 (K, ), mean of the windows' scores.
         windows (tuple[WindowPrediction]): In order of time.
-        boxes (dict[int, tuple[float]]): Left, top, width and height of the
-            face in pixels of the upright picture, by display index; empty
+        boxes (Mapping[int, tuple[float]]): Left, top, width and height of
+            the face in pixels of the upright picture, by display index; empty
             where faces were not looked for.
     """
 
@@ -101,8 +163,8 @@ class FacePrediction:
         """Median area of the boxes in pixels, 0 without boxes."""
         if not self.boxes:
             return 0.
-        sizes = np.array([box[2:] for box in self.boxes.values()])
-        return float(np.median(sizes.prod(1)))
+        areas = [width * height for _, _, width, height in self.boxes.values()]
+        return float(np.median(areas))
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain data; a box is [index, left, top, width, height].
@@ -127,11 +189,13 @@ class FacePrediction:
         Returns:
             FacePrediction: The face.
         """
+        boxes = BoxTrack()
+        for index, *box in data['boxes']:
+            boxes.add(index, box)
         return cls(
             data['face'], data['label'],
             np.asarray(data['scores'], np.float32),
-            tuple(map(WindowPrediction.from_dict, data['windows'])),
-            {int(box[0]): tuple(box[1:]) for box in data['boxes']})
+            tuple(map(WindowPrediction.from_dict, data['windows'])), boxes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +212,10 @@ class ClipPrediction:
         codec (str): FFmpeg's name of the codec.
         error (str, optional): In one line, why there is no answer.
             Defaults to None.
-        seconds (dict[str, float]): CPU time by stage: 'open', 'detect',
-            'read', 'forward'.
+        warnings (tuple[str]): In one line each, what the answer is not about,
+            such as windows that are damaged.
+        seconds (dict[str, float]): CPU time by stage: 'open', 'faces' (found
+            and tracked), 'read', 'forward'.
     """
 
     path: str
@@ -161,6 +227,7 @@ class ClipPrediction:
     frames: int = 0
     codec: str = ''
     error: Optional[str] = None
+    warnings: Tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -199,7 +266,8 @@ class ClipPrediction:
         data = dict(
             path=self.path, label=self.label,
             scores=None if self.scores is None else _numbers(self.scores),
-            error=self.error, classes=list(self.classes),
+            error=self.error, warnings=list(self.warnings),
+            classes=list(self.classes),
             codec=self.codec, fps=round(float(self.fps), 6),
             width=int(self.width), height=int(self.height),
             frames=int(self.frames),
@@ -240,4 +308,5 @@ class ClipPrediction:
             faces=tuple(map(FacePrediction.from_dict, data['faces'])),
             fps=data['fps'], width=data['width'], height=data['height'],
             frames=data['frames'], codec=data['codec'], error=data['error'],
+            warnings=tuple(data.get('warnings', ())),
             seconds=dict(data.get('seconds', {})))
