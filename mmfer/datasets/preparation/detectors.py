@@ -32,7 +32,7 @@ class HaarDetector:
         smallest (float): Smallest face, as a share of the shorter side of the
             picture. Defaults to 0.12.
         longest_side (int): Larger pictures are searched at this size.
-            Defaults to 480 pixels.
+            Defaults to 360 pixels.
         neighbours (int): Overlapping answers that make a face. Defaults to 4.
 
     Raises:
@@ -42,7 +42,7 @@ class HaarDetector:
     def __init__(self,
                  model: str = '',
                  smallest: float = .12,
-                 longest_side: int = 480,
+                 longest_side: int = 360,
                  neighbours: int = 4) -> None:
         path = model or _bundled_cascade()
         self._cascade = cv2.CascadeClassifier(str(path))
