@@ -64,7 +64,7 @@ def measure_expression(features: np.ndarray,
 
 def _probe(features: np.ndarray, label: np.ndarray,
            subjects: np.ndarray) -> float:
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -79,8 +79,7 @@ def _probe(features: np.ndarray, label: np.ndarray,
             said[chosen] = np.bincount(label[rest]).argmax()
             continue
         model = make_pipeline(
-            StandardScaler(),
-            LinearDiscriminantAnalysis('lsqr', shrinkage='auto'))
+            StandardScaler(), LogisticRegression(C=0.1, max_iter=5000))
         model.fit(features[rest], label[rest])
         said[chosen] = model.predict(features[chosen])
     confusion = confusion_matrix(label, said, number)

@@ -5,6 +5,7 @@ The attacker owns codes and pictures of other persons, learns to paint from
 them, paints the unseen persons from their codes alone, and looks the
 pictures up with a face network.
 """
+import math
 from dataclasses import dataclass
 from itertools import product
 from typing import Callable, List, Sequence
@@ -97,7 +98,7 @@ class FaceDecoder:
         self.mean_face = pixels.mean(axis=0)
         _, strength, axes = np.linalg.svd(
             pixels - self.mean_face, full_matrices=False)
-        kept = min(self.num_components, int((strength > 1e-6).sum()))
+        kept = min(self.num_components, max(int((strength > 1e-6).sum()), 1))
         self.axes = axes[:kept]
         weights = (pixels - self.mean_face) @ self.axes.T
         self._choose(self._standardised(features), weights, subjects)
@@ -132,7 +133,7 @@ class FaceDecoder:
         self.model = KernelRidge(alpha=alpha, kernel=kernel, gamma=gamma)
         self.model.fit(codes, weights)
         true, shrunk = np.sqrt((weights**2).sum()), np.sqrt((painted**2).sum())
-        self.stretch = float(np.clip(true / max(shrunk, 1e-9 * true), 1, 3))
+        self.stretch = float(np.clip(true / shrunk, 1, 3)) if shrunk else 1.
 
     def paint(self, features: np.ndarray,
               stretched: bool = True) -> np.ndarray:
@@ -205,7 +206,7 @@ def invert(decoder: FaceDecoder, features: np.ndarray, labels: np.ndarray,
         margin=margin,
         ceiling_rank1=ceiling_rank1,
         ceiling_margin=ceiling_margin,
-        pixel_gain=float(1 - error / spread),
+        pixel_gain=float(1 - error / spread) if spread else math.nan,
         num_clips=len(features))
 
 

@@ -181,8 +181,8 @@ def leakage_report(data: LeakageData,
         LeakageReport: What could be measured with what was given.
 
     Raises:
-        ValueError: Fewer than two persons, or persons of ``fit`` among those
-            of ``data``.
+        ValueError: Fewer than two persons, persons of ``fit`` among those of
+            ``data``, or ``encode`` without what it needs.
     """
     if level not in LEVELS:
         raise ValueError(f'`level` is one of {LEVELS}, got {level!r}')
@@ -197,6 +197,12 @@ def leakage_report(data: LeakageData,
             raise ValueError(
                 f'{len(shared)} persons are both measured and fitted on, the '
                 f'first: {shared[0]}; the attacks must not know them')
+    attack = level == 'full' and encode is not None
+    if attack and (fit is None or any(
+            value is None
+            for value in (fit.faces, data.faces, data.identity))):
+        raise ValueError('the inversion attack needs `fit`, the faces of both '
+                         'sets and the identity embeddings')
     codes = data.features
     if data.collapsed:  # rounding is not information
         codes = np.zeros_like(codes)
@@ -225,8 +231,11 @@ def leakage_report(data: LeakageData,
             for estimator in ESTIMATORS:
                 found[f'information/{estimator}'] = estimate_information(
                     codes, data.identity, *about, estimator, seed=seed)
-    if level == 'full' and encode is not None:
-        found['inversion'] = _invert(data, fit, encode, seed)
+    if attack:
+        decoder = FaceDecoder(seed=seed).fit(fit.features, fit.faces,
+                                             fit.subjects)
+        found['inversion'] = invert(decoder, codes, *about, data.identity,
+                                    data.faces, encode)
     return LeakageReport(
         {name: asdict(result) for name, result in found.items()},
         dict(
@@ -239,18 +248,6 @@ def leakage_report(data: LeakageData,
             num_fit_subjects=0 if fit is None else len(
                 np.unique(fit.subjects)),
             collapsed=data.collapsed))
-
-
-def _invert(data: LeakageData, fit: Optional[LeakageData], encode: Callable,
-            seed: int):
-    if fit is None or fit.faces is None or data.faces is None or \
-            data.identity is None:
-        raise ValueError('the inversion attack needs `fit`, the faces of both '
-                         'sets and the identity embeddings')
-    decoder = FaceDecoder(seed=seed).fit(fit.features, fit.faces,
-                                         fit.subjects)
-    return invert(decoder, data.features, data.labels, data.subjects,
-                  data.identity, data.faces, encode)
 
 
 def format_reports(reports: Mapping[str, LeakageReport]) -> str:

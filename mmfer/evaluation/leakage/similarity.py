@@ -59,7 +59,7 @@ def project(features: np.ndarray,
         fit_features, dtype=np.float64)
     centred = features - fit.mean(axis=0)
     spaces = dict(
-        raw=features, whitened=centred @ _whitening(fit - fit.mean(axis=0)))
+        raw=features, whitened=centred @ whitening(fit - fit.mean(axis=0)))
     if fit_features is None or fit_subjects is None:
         return spaces
     person, sizes = np.unique(
@@ -69,7 +69,7 @@ def project(features: np.ndarray,
     means = np.zeros((len(sizes), fit.shape[1]))
     np.add.at(means, person, fit)
     means /= sizes[:, None]
-    within = _whitening(fit - means[person])
+    within = whitening(fit - means[person], 1e-6 * fit.var(axis=0).mean())
     between = (means - fit.mean(axis=0)) @ within
     # The right singular vectors span what the persons' means span.
     _, strength, directions = np.linalg.svd(
@@ -79,13 +79,24 @@ def project(features: np.ndarray,
     return spaces
 
 
-def _whitening(centred: np.ndarray) -> np.ndarray:
-    """Inverse root of a shrunk covariance, (D, D); 0 for constant codes."""
+def whitening(centred: np.ndarray, floor: float = 0.) -> np.ndarray:
+    """Inverse root of a covariance, shrunk as by Ledoit and Wolf (2004).
+
+    Args:
+        centred (np.ndarray): (N, D).
+        floor (float): Variance that is added in all directions, so that
+            persons without any spread within them stay apart.
+            Defaults to 0.
+
+    Returns:
+        np.ndarray: float64 (D, D), symmetric.
+    """
     from sklearn.covariance import ledoit_wolf
-    if not centred.any():
-        return np.zeros((centred.shape[1], ) * 2)
-    covariance = ledoit_wolf(centred, assume_centered=True)[0]
-    values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
-    kept = values > 1e-10 * values.max()
+    covariance = floor * np.eye(centred.shape[1])
+    if len(centred) > 1 and centred.any():
+        covariance += np.atleast_2d(
+            ledoit_wolf(centred, assume_centered=True)[0])
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > max(1e-10 * values.max(), 1e-300)
     vectors = vectors[:, kept]
     return (vectors / np.sqrt(values[kept])) @ vectors.T
