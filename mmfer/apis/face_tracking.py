@@ -1,0 +1,264 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Who is where: faces found on I pictures, carried on by motion vectors.
+
+Only I pictures are decoded. Between them a box follows the vectors of the P
+pictures; B pictures, to which nothing refers, get the boxes in between. At
+the next I picture what is found there is matched to what was expected there
+by intersection over union, which keeps the number of a person.
+"""
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from mmfer.codec import CompressedVideo, CompressedVideoError
+from mmfer.datasets.preparation.crop import FaceTrack, clip_box, fit_box
+from .face_motion import moved_box
+from .prediction import BoxTrack
+from .windows import ASSUMED_FPS
+
+#: Margin of the crop, the same as that of tools/data/prepare.py.
+MARGIN = .3
+#: Share of a window's pictures on which a face has to be.
+LEAST_PRESENCE = .5
+_SAME = .3  # intersection over union of two boxes of one person
+_DUPLICATE = .4  # of two answers of a detector
+_PATIENCE = 3  # I pictures on which a face may be missed
+
+
+@dataclass
+class TrackedFace:
+    """A person in a video.
+
+    Args:
+        face (int): The number.
+        box (np.ndarray): float64 (4, ), left, top, right, bottom now.
+        hits (int): On how many I pictures it was found.
+        missed (int): On how many it was missed since then.
+        boxes (BoxTrack): Where it was, by display index.
+    """
+
+    face: int
+    box: np.ndarray
+    hits: int = 1
+    missed: int = 0
+    boxes: BoxTrack = field(default_factory=BoxTrack)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it was found again, or was not looked for again yet."""
+        return self.hits > 1 or not self.missed
+
+    def note(self, index: int, box: np.ndarray) -> None:
+        """Keep a box; pictures since the last one lie in between."""
+        # Numbers come in order, so the last one is that of the last picture.
+        last = self._last
+        if last is not None and last[0] < index - 1:
+            for between in range(last[0] + 1, index):
+                share = (between - last[0]) / (index - last[0])
+                self._add(between, last[1] + share * (box - last[1]))
+        self._add(index, box)
+        self._last = index, box
+
+    _last: Optional[tuple] = None
+
+    def _add(self, index, box):
+        self.boxes.add(
+            index, (*box[:2].tolist(), *(box[2:] - box[:2]).tolist()))
+
+
+class FaceTracker:
+    """Follow the faces of a video, picture by picture.
+
+    Args:
+        detector (Callable): uint8 (H, W, 3) RGB in, (N, 5) or (N, 4) out:
+            left, top, right, bottom[, score].
+        redetect (bool): Whether to look for faces on every I picture; False:
+            only until there is one. Defaults to True.
+        interval (float): Least seconds between two I pictures that are looked
+            at, since some files have very many. Defaults to 1.
+        max_faces (int): The largest ones are kept. Defaults to 8.
+
+    Attributes:
+        active (list[TrackedFace]): Faces that are there now.
+        looked (int): Number of I pictures that were looked at.
+    """
+
+    def __init__(self,
+                 detector: Callable[[np.ndarray], np.ndarray],
+                 redetect: bool = True,
+                 interval: float = 1.,
+                 max_faces: int = 8) -> None:
+        if max_faces < 1 or interval < 0:
+            raise ValueError('`max_faces` is at least 1 and `interval` not '
+                             f'negative, got {max_faces} and {interval}')
+        self._detector = detector
+        self._redetect = redetect
+        self._interval = interval
+        self._max_faces = max_faces
+        self._next_face = 0
+        self._next_look = 0.
+        self.active: List[TrackedFace] = []
+        self.looked = 0
+
+    def advance(self,
+                video: CompressedVideo,
+                first: int,
+                stop: int,
+                offset: int = 0) -> None:
+        """Go on by some pictures.
+
+        Args:
+            video (CompressedVideo): Open.
+            first, stop (int): Display indices in this video; the last one is
+                outside.
+            offset (int): Number of the first picture of ``video`` within the
+                whole, for streams that come in parts. Defaults to 0.
+        """
+        keys = set(video.keyframes[(video.keyframes >= first)
+                                   & (video.keyframes < stop)].tolist())
+        rate = video.fps or ASSUMED_FPS
+        for index in range(first, stop):
+            time = (index + offset) / rate
+            if index in keys:
+                if self._is_due(time):
+                    self._look(video, index, index + offset)
+                    self._next_look = time + self._interval
+                else:
+                    self._hold(index + offset)
+            elif self.active and video.picture_type_at(index) in 'PS':
+                self._follow(video, index, index + offset)
+        for face in self.active:
+            # The pictures behind the last P picture see the face there.
+            if stop + offset - 1 not in face.boxes:
+                face.note(stop + offset - 1, face.box)
+
+    def _is_due(self, time: float) -> bool:
+        if not self.active:
+            return True
+        return self._redetect and time >= self._next_look
+
+    def _look(self, video, index, number):
+        try:
+            picture = video.frame_at(index)
+        except CompressedVideoError:
+            self._hold(number)  # a damaged I picture tells nothing
+            return
+        self.looked += 1
+        found = _distinct(np.asarray(self._detector(picture), np.float64))
+        matches = matched([face.box for face in self.active], found)
+        for at, face in enumerate(self.active):
+            if at in matches:
+                face.box = found[matches[at]]
+                face.hits, face.missed = face.hits + 1, 0
+            else:
+                face.missed += 1
+            face.note(number, face.box)
+        self.active = [
+            face for face in self.active
+            if face.missed < (_PATIENCE if face.hits > 1 else 1)
+        ]
+        new = [box for at, box in enumerate(found)
+               if at not in matches.values()]
+        for box in new[:max(0, self._max_faces - len(self.active))]:
+            face = TrackedFace(self._next_face, box)
+            self._next_face += 1
+            face.note(number, box)
+            self.active.append(face)
+
+    def _hold(self, number):
+        for face in self.active:
+            face.note(number, face.box)
+
+    def _follow(self, video, index, number):
+        try:
+            residual = video.residual_at(index, otherwise='error')
+        except CompressedVideoError:
+            return  # a damaged picture tells nothing; the next one may
+        if residual.motion is None:  # HEVC
+            return
+        size = np.array([video.width, video.height])
+        for face in self.active:
+            face.box = moved_box(face.box, residual.motion, residual.inter)
+            face.note(number, face.box)
+        self.active = [
+            face for face in self.active if _visible_share(face.box, size) > .4
+        ]
+
+
+def matched(expected: Sequence[np.ndarray],
+            found: Sequence[np.ndarray]) -> Dict[int, int]:
+    """Pair boxes that overlap, those that overlap most first.
+
+    Args:
+        expected, found (Sequence[np.ndarray]): (4, ) boxes.
+
+    Returns:
+        dict[int, int]: Position in ``found`` by position in ``expected``.
+    """
+    pairs = sorted(((overlap(a, b), i, j) for i, a in enumerate(expected)
+                    for j, b in enumerate(found)), reverse=True)
+    result: Dict[int, int] = {}
+    for value, i, j in pairs:
+        if value >= _SAME and i not in result and j not in result.values():
+            result[i] = j
+    return result
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Return intersection over union.
+
+    Args:
+        a, b (np.ndarray): (4, ), left, top, right, bottom.
+
+    Returns:
+        float: 0 to 1.
+    """
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    common = float(np.prod(np.maximum(sides, 0)))
+    areas = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]))
+    return common / max(areas - common, 1e-9)
+
+
+def _distinct(found):
+    """Boxes (N, 4), largest first, without second answers for a face."""
+    boxes = found[:, :4] if found.size else np.zeros((0, 4))
+    order = np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], 1),
+                       kind='stable')
+    kept: List[np.ndarray] = []
+    for box in boxes[order]:
+        if all(overlap(box, other) < _DUPLICATE for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _visible_share(box, size):
+    sides = np.minimum(box[2:], size) - np.maximum(box[:2], 0)
+    area = np.prod(box[2:] - box[:2])
+    return float(np.prod(np.maximum(sides, 0)) / max(area, 1e-9))
+
+
+def window_box(boxes: BoxTrack, first: int, stop: int, width: int,
+               height: int):
+    """Choose the one box of a window: the union of the track, and a margin.
+
+    A box that moved with the face would add its own steps to the residuals,
+    and a chained residual is the difference to the window's first picture at
+    the same place. The training clips are cut with such a box too
+    (``tools/data/prepare.py --crop clip``), by the same functions.
+
+    Args:
+        boxes (BoxTrack): The face.
+        first, stop (int): Display indices; the last one is outside.
+        width, height (int): Size of the picture.
+
+    Returns:
+        tuple[int] | None: Left, top, right, bottom; None where the face is
+        there on less than half of the pictures.
+    """
+    indices, sides = boxes.between(first, stop)
+    if len(indices) < max(1, LEAST_PRESENCE * (stop - first)):
+        return None
+    corners = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], 1)
+    union = clip_box(FaceTrack(indices, corners), MARGIN)
+    return fit_box(union, width, height, MARGIN)
