@@ -1,0 +1,227 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Train identity-aware configs on several seeds, and tabulate what is left.
+
+Runs, files and resumption are those of :mod:`mmfer.engine.ablation`; each run
+ends with the leakage battery on the persons of the test split.
+"""
+import glob
+import os.path as osp
+import time
+from statistics import mean, stdev
+from typing import Dict, List, Optional, Sequence
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmfer.datasets.identity_file import IdentityEmbeddings
+from mmfer.evaluation.leakage import LeakageReport
+from .ablation import prepare_config
+from .leakage import leakage_dataloaders, measure_leakage
+
+#: Columns of the table: head, measure, value and what knowing nothing gives.
+COLUMNS = (
+    ('linear probe', 'probe/linear/clip_disjoint', 'accuracy', 'chance'),
+    ('MLP probe', 'probe/mlp/clip_disjoint', 'accuracy', 'chance'),
+    ('linear, new expressions', 'probe/linear/expression_disjoint',
+     'accuracy', 'chance'),
+    ('re-id rank 1', 'reidentification/whitened/different_expression',
+     'rank1', 'chance_rank1'),
+    ('EER, LDA', 'verification/lda/all', 'equal_error_rate', None),
+    ('dCor²', 'dependence', 'distance_correlation', None),
+    ('InfoNCE, nats', 'information/infonce', 'nats', None),
+    ('inversion rank 1', 'inversion', 'rank1', 'chance'),
+)
+
+
+def prepare_identity_config(path: str, data_root: str, identity: str,
+                            work_dir: str, seed: int,
+                            epochs: Optional[int] = None,
+                            store: Optional[str] = None,
+                            kind: Optional[str] = None) -> Config:
+    """Read a config of ``configs/mifer`` and point it to data and identities.
+
+    Args:
+        path (str): Config.
+        data_root (str): Folder with the annotation file.
+        identity (str): Identity file of these clips.
+        work_dir (str): Where checkpoints and logs go.
+        seed (int): Seed of everything random.
+        epochs (int, optional): As in
+            :func:`mmfer.engine.ablation.prepare_config`. Defaults to None.
+        store (str, optional): Likewise. Defaults to None.
+        kind (str, optional): What the network reads, see
+            :func:`change_input`. Defaults to None, as the config says.
+
+    Returns:
+        Config: Ready for ``Runner.from_cfg``.
+    """
+    cfg = prepare_config(path, data_root, work_dir, seed, epochs)
+    for split in ('train', 'val', 'test'):
+        for step in cfg[f'{split}_dataloader'].dataset.pipeline:
+            if step['type'] == 'mmfer.LoadIdentity':
+                step['file'] = identity
+    if kind is not None:
+        change_input(cfg, kind)
+    if store is not None:
+        store_reader(cfg, store)
+    return cfg
+
+
+def change_input(cfg: Config, name: str) -> None:
+    """Let the network read something else.
+
+    Args:
+        cfg (Config): Modified: all pipelines and the backbone.
+        name (str): 'single', 'chained' or 'accumulated', each with
+            '-motion' behind it or not, or 'rgb'; see ``configs/residual``.
+
+    Raises:
+        ValueError: Something else.
+    """
+    mode, _, motion = name.partition('-')
+    if mode == 'rgb' and not motion:
+        reader, channels = dict(type='mmfer.ReadFrames'), 3
+    elif mode in ('single', 'chained', 'accumulated') and \
+            motion in ('', 'motion'):
+        reader = dict(
+            type='mmfer.ReadResiduals', mode=mode, channels='y',
+            motion=bool(motion))
+        channels = 3 if motion else 1
+    else:
+        raise ValueError(
+            f'{name!r} is no input: single, chained or accumulated, with or '
+            'without -motion, or rgb')
+    for split in ('train', 'val', 'test'):
+        pipeline = cfg[f'{split}_dataloader'].dataset.pipeline
+        for number, step in enumerate(pipeline):
+            if step['type'] == 'mmfer.ReadResiduals':
+                pipeline[number] = dict(reader)
+    cfg.model.backbone.in_channels = channels
+
+
+def store_reader(cfg: Config, folder: str) -> None:
+    """Keep what the readers of all pipelines read.
+
+    Args:
+        cfg (Config): Modified.
+        folder (str): Where.
+    """
+    for split in ('train', 'val', 'test'):
+        pipeline = cfg[f'{split}_dataloader'].dataset.pipeline
+        for number, step in enumerate(pipeline):
+            if step['type'] in ('mmfer.ReadResiduals', 'mmfer.ReadFrames'):
+                pipeline[number] = dict(
+                    type='mmfer.StoredReader', reader=step, folder=folder)
+
+
+def run_and_measure(cfg: Config, identity: str, encoder=None) -> dict:
+    """Train, test the last checkpoint, and measure what it leaks.
+
+    Args:
+        cfg (Config): From :func:`prepare_identity_config`.
+        identity (str): Identity file.
+        encoder (IdentityEncoder, optional): For the inversion attack.
+            Defaults to None, no attack.
+
+    Returns:
+        dict: ``UAR``, ``WAR``, ``train_s`` (wall clock), ``train_cpu_s`` (of
+        the training process, without that which loads data), ``penalty``
+        (mean of the last epoch, None without) and ``leakage``, a report.
+    """
+    runner = Runner.from_cfg(cfg)
+    wall, cpu = time.monotonic(), time.process_time()
+    runner.train()
+    wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    penalty = None
+    if 'train/identity_penalty' in runner.message_hub.log_scalars:
+        history = runner.message_hub.get_scalar('train/identity_penalty')
+        steps = len(runner.train_dataloader)
+        penalty = float(history.mean(steps))
+    metrics = runner.test()
+    measured = measure_leakage(
+        runner.model,
+        *leakage_dataloaders(cfg.test_dataloader, None, 'train'),
+        IdentityEmbeddings.load(identity),
+        encoder,
+        progress=False)
+    return dict(
+        UAR=metrics['fer/UAR'],
+        WAR=metrics['fer/WAR'],
+        train_s=wall,
+        train_cpu_s=cpu,
+        penalty=penalty,
+        leakage=measured.report.to_dict())
+
+
+def format_identity_table(results: Sequence[dict],
+                          controls: Optional[Dict[str, dict]] = None) -> str:
+    """Make a Markdown table, one row per variant, mean and deviation.
+
+    Args:
+        results (Sequence[dict]): Finished runs.
+        controls (dict[str, dict], optional): Reports of controls by name, as
+            dicts. Defaults to None.
+
+    Returns:
+        str: The table; its last row says what knowing nothing gives.
+    """
+    groups: Dict[str, List[dict]] = {}
+    for result in results:
+        groups.setdefault(result['variant'], []).append(result)
+    heads = ['penalty', 'seeds', 'UAR', 'WAR'] + [c[0] for c in COLUMNS] + [
+        'penalty at the end', 'training, CPU s']
+    lines = ['| ' + ' | '.join(heads) + ' |', '|' + '---|' * len(heads)]
+    for variant, runs in groups.items():
+        cells = [variant, str(len(runs)),
+                 _spread([r['UAR'] for r in runs]),
+                 _spread([r['WAR'] for r in runs])]
+        for _, measure, name, _ in COLUMNS:
+            cells.append(_spread([
+                r['leakage']['measures'].get(measure, {}).get(name)
+                for r in runs
+            ]))
+        cells.append(_spread([r.get('penalty') for r in runs]))
+        cells.append(_spread([r.get('train_cpu_s') for r in runs], 0))
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    for control, report in (controls or {}).items():
+        cells = [f'control: {control}', '', '', '']
+        for _, measure, name, _ in COLUMNS:
+            cells.append(
+                _spread([report['measures'].get(measure, {}).get(name)]))
+        lines.append('| ' + ' | '.join(cells + ['', '']) + ' |')
+    if results:
+        measures = results[0]['leakage']['measures']
+        chance = measures['expression']['chance_UAR']
+        cells = ['knowing nothing', '', _spread([chance]), '']
+        for _, measure, value, name in COLUMNS:
+            nothing = measures.get(measure, {}).get(name) if name else \
+                0.5 * (value == 'equal_error_rate')
+            cells.append(_spread([nothing]))
+        lines.append('| ' + ' | '.join(cells + ['', '']) + ' |')
+    return '\n'.join(lines)
+
+
+def _spread(values: Sequence[Optional[float]], digits: int = 3) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return '–'
+    text = f'{mean(known):.{digits}f}'
+    if len(known) > 1:
+        text += f' ± {stdev(known):.{digits}f}'
+    return text
+
+
+def read_controls(folder: str) -> Dict[str, dict]:
+    """Read the reports that ``identity_leakage.py --controls`` wrote.
+
+    Args:
+        folder (str): Its ``--out``.
+
+    Returns:
+        dict[str, dict]: Reports by the control's name.
+    """
+    found = {}
+    for path in sorted(glob.glob(osp.join(folder, 'control_*.json'))):
+        name = osp.splitext(osp.basename(path))[0].partition('_')[2]
+        found[name] = LeakageReport.load(path).to_dict()
+    return found

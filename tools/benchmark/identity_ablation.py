@@ -1,0 +1,105 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Compare penalties on identity: expression kept, identity left.
+
+Trains configs of configs/mifer on several seeds, tests each on persons that
+it never saw, and runs the leakage battery on what it makes of them. Finished
+runs are kept in the file of --out, so the command can be repeated after an
+interruption, or with more variants. Prints a Markdown table.
+"""
+import argparse
+import os.path as osp
+import sys
+
+CONFIG = 'mifer-{}_r10-quarter_1xb32-s8-24e_synthetic-faces.py'
+EXAMPLES = """example:
+  python tools/benchmark/identity_ablation.py data/faces/h264-stock \\
+      --identity data/faces/h264-stock/identity.npz \\
+      --variants ce dcor vclub --seeds 0 1 2 --store /tmp/store
+"""
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data', help='folder with annotations.json')
+    parser.add_argument('--identity', required=True, metavar='NPZ')
+    parser.add_argument(
+        '--variants', nargs='+', required=True,
+        help='names in the file names of configs/mifer, e.g. ce dcor vclub')
+    parser.add_argument(
+        '--input', metavar='INPUT',
+        help='what the network reads instead of chained-motion: single, '
+        'chained, accumulated, each with -motion or not, or rgb')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument(
+        '--epochs', type=int, help='stretch the schedule to this many epochs')
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument(
+        '--store', metavar='FOLDER',
+        help='keep what is read for later epochs and seeds: faster, takes '
+        'some GB; the folder may be deleted afterwards')
+    parser.add_argument(
+        '--encoder', metavar='CONFIG',
+        help='config of the face network, for the inversion attack')
+    parser.add_argument('--encoder-checkpoint', metavar='FILE')
+    parser.add_argument(
+        '--controls', metavar='FOLDER',
+        help='where identity_leakage.py --controls wrote its reports')
+    parser.add_argument(
+        '--out', default='work_dirs/identity_ablation/results.jsonl')
+    parser.add_argument(
+        '--configs', default=osp.join(
+            osp.dirname(__file__), '..', '..', 'configs', 'mifer'))
+    parser.add_argument(
+        '--table', action='store_true',
+        help='train nothing: print what is there')
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    import mmfer  # noqa: F401, repairs the stack before it is imported
+    import torch
+
+    from mmfer.engine import ablation, identity_ablation
+    torch.set_num_threads(args.threads)
+    coding = osp.basename(osp.abspath(args.data))
+    protocol = dict(
+        input=args.input or 'chained-motion', epochs=args.epochs,
+        selection='last', split='test')
+    rows = [ablation.Row(coding, variant) for variant in args.variants]
+    missing = [] if args.table else ablation.missing_runs(
+        rows, args.seeds, ablation.read_results(args.out), protocol)
+    encoder = None
+    if args.encoder and missing:
+        from mmfer.engine.identity_extraction import read_encoder_config
+        from mmfer.models.identity import build_identity_encoder
+        encoder = build_identity_encoder(
+            read_encoder_config(args.encoder, args.encoder_checkpoint, {}))
+    for number, (row, seed) in enumerate(missing):
+        print(f'run {number + 1} of {len(missing)}: {row}, seed {seed}',
+              file=sys.stderr, flush=True)
+        cfg = identity_ablation.prepare_identity_config(
+            osp.join(args.configs, CONFIG.format(row.variant)), args.data,
+            args.identity,
+            osp.join(
+                osp.dirname(args.out),
+                f'{coding}_{protocol["input"]}_{row.variant}_{seed}'), seed,
+            args.epochs, args.store, args.input)
+        values = identity_ablation.run_and_measure(cfg, args.identity,
+                                                   encoder)
+        ablation.append_result(args.out, row, seed, dict(values, **protocol))
+    results = [
+        result for result in ablation.read_results(args.out)
+        if result['coding'] == coding and result['variant'] in args.variants
+        and result['input'] == protocol['input']
+    ]
+    results.sort(key=lambda r: args.variants.index(r['variant']))
+    controls = args.controls and identity_ablation.read_controls(
+        args.controls)
+    print(identity_ablation.format_identity_table(results, controls))
+
+
+if __name__ == '__main__':
+    main()
