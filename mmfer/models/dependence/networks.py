@@ -10,7 +10,10 @@ def perceptron(in_channels: int,
                out_channels: int,
                hidden_channels: int = 256,
                num_layers: int = 2) -> nn.Sequential:
-    """Make a multilayer perceptron with ReLU.
+    """Make a multilayer perceptron with SiLU.
+
+    The input moves while the model learns. A ReLU that a fast step has pushed
+    out of its range never comes back; a SiLU does.
 
     Args:
         in_channels (int): Input size.
@@ -23,7 +26,7 @@ def perceptron(in_channels: int,
     """
     layers = []
     for _ in range(num_layers):
-        layers += [nn.Linear(in_channels, hidden_channels), nn.ReLU()]
+        layers += [nn.Linear(in_channels, hidden_channels), nn.SiLU()]
         in_channels = hidden_channels
     return nn.Sequential(*layers, nn.Linear(in_channels, out_channels))
 
