@@ -22,6 +22,8 @@ _ENCODERS = {'mpeg4': 'mpeg4', 'mpeg2video': 'mpeg2video', 'h264': 'libx264'}
 _WHOLE_CLIP = 1_000_000  # longer than any clip, hence one group of pictures
 _LAVC_LONGEST_GROUP = 600  # beyond it MPEG encoders ask for `experimental`
 _NEARLY_EMPTY = .05
+_MPEG2_RATES = (Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50,
+                Fraction(60000, 1001), 60)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             multiples of 16; the pictures are stretched to it. Defaults to None, the source's size rounded.
         fps (float, optional): Pictures a second. Pictures of a video are
             dropped or repeated to fit. Defaults to None, the source's (25
-            for arrays and images).
+            for arrays and images), or the nearest that the codec has.
         profile (str): 'residual' switches B pictures, scene-cut key pictures,
             weights and further references off; 'stock' leaves the encoder's
             own defaults, but for the quantiser of the MPEG codecs, and
@@ -111,7 +113,7 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             f'{out}: exists already; choose another name or pass '
             'overwrite=True')
     pictures, source_fps, name = open_pictures(source, fps)
-    rate = Fraction(fps or source_fps or 25).limit_denominator(60000)
+    rate = _writable_rate(fps or source_fps, codec)
     pictures = iter(pictures)
     first = next(pictures, None)
     if first is None:
@@ -212,6 +214,24 @@ def _check(codec, gop, qscale, crf, profile, fps):
         raise ValueError(f'crf is {crf}, it must be in 0..51')
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f'fps is {fps}, it must be in 0..1000 and not 0')
+
+
+def _writable_rate(rate, codec):
+    """Return the nearest rate that the headers of a codec can express.
+
+    Phones record at rates such as 29.5418, for which MPEG-4 has too few bits
+    and MPEG-2 no code. When pictures are shown changes no residual.
+    """
+    if not rate or not 0 < rate <= 1000:  # unknown, or a broken header
+        rate = 25
+    rate = Fraction(rate)
+    if codec == 'mpeg4':  # numerator and denominator have 16 bits
+        return rate.limit_denominator(int(65535 / max(rate, 1)))
+    if codec == 'mpeg2video':  # ISO/IEC 13818-2, 6.3.3 and 6.3.5
+        return min((Fraction(base) * n / d for base in _MPEG2_RATES
+                    for n in range(1, 5) for d in range(1, 33)),
+                   key=lambda known: abs(known - rate))
+    return rate.limit_denominator(60000)
 
 
 def _encoder_options(codec, gop, qscale, crf, profile):

@@ -256,3 +256,16 @@ def test_noise_is_no_empty_residual(tmp_path, recwarn):
         0, 256, (6, 64, 64, 3), dtype=np.uint8)
     assert transcode(noise, tmp_path / 'noise.mp4').coded_share > .5
     assert not [w for w in recwarn if 'nearly empty' in str(w.message)]
+
+
+@pytest.mark.filterwarnings('ignore:.*nearly empty')
+@pytest.mark.parametrize('codec, rate, written', [
+    ('mpeg4', 29.541823, 29.541823), ('mpeg4', 15.0034, 15.0034),
+    ('mpeg4', 24000 / 1001, 24000 / 1001), ('h264', 29.541823, 29.541823),
+    ('mpeg2video', 29.541823, 30000 / 1001), ('mpeg2video', 200, 200)])
+def test_rates_that_phones_record_at(tmp_path, codec, rate, written):
+    report = transcode(FRAMES[:3], tmp_path / 'a.mp4', codec=codec, fps=rate)
+    assert report.fps == pytest.approx(written, rel=1e-6)
+    with CompressedVideo(tmp_path / 'a.mp4') as video:
+        assert video.fps == pytest.approx(written, rel=1e-3)
+        assert video.picture_types == 'IPP'
