@@ -87,7 +87,6 @@ class ClipExaminer:
 
     def __init__(self, detector: Union[str, Detector] = 'haar') -> None:
         self._detector = build_detector(detector) if detector else None
-        cv2.setNumThreads(1)
 
     def examine(self, path: str, file: Union[str, Path]) -> ClipFacts:
         """Look at one clip.

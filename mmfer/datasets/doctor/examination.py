@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
+import cv2
 from mmengine.utils import is_abs
 
 from mmfer.progress import ProgressLine
@@ -159,18 +160,24 @@ def _look(clips, files, chosen, detector, workers,
           progress) -> List[ClipFacts]:
     jobs = [(clips[n]['path'], files[n]) for n in chosen]
     facts: List[Optional[ClipFacts]] = [None] * len(jobs)
-    with ProgressLine('examining', len(jobs), shown=progress) as line:
-        for number, found in run_jobs(_make_examiner, (detector, ), jobs,
-                                      workers):
-            if isinstance(found, Died):
-                found = ClipFacts(jobs[number][0], 'unreadable',
-                                  f'ends the process that reads it ({found})')
-            facts[number] = found
-            line.step()
+    threads = cv2.getNumThreads()
+    try:
+        with ProgressLine('examining', len(jobs), shown=progress) as line:
+            for number, found in run_jobs(_make_examiner, (detector, ), jobs,
+                                          workers):
+                if isinstance(found, Died):
+                    found = ClipFacts(
+                        jobs[number][0], 'unreadable',
+                        f'ends the process that reads it ({found})')
+                facts[number] = found
+                line.step()
+    finally:
+        cv2.setNumThreads(threads)
     return facts
 
 
 def _make_examiner(detector) -> Callable[[Tuple[str, str]], ClipFacts]:
+    cv2.setNumThreads(1)  # processes are the parallelism here
     examiner = ClipExaminer(detector)
     return lambda job: examiner.examine(*job)
 

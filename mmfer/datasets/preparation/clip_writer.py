@@ -112,7 +112,6 @@ class ClipWriter:
         self._detector = None if settings.crop == 'none' else build_detector(
             settings.detector)
         self._archive: Optional[ClipArchive] = None
-        cv2.setNumThreads(1)  # processes are the parallelism here
 
     def write(self, clip: SourceClip,
               rate: Optional[float] = None) -> Dict[str, Any]:
@@ -292,7 +291,7 @@ class ClipWriter:
 def _view(source, extra):
     """Apply what an adapter knows of how a clip was recorded."""
     half = extra.get('front_half', '')
-    turn = extra.get('turn_clockwise', 0)
+    turn = int(extra.get('turn_clockwise') or 0)
     half = half if half in ('left', 'right') else ''
     return ViewSource(source, half, turn) if half or turn else source
 

@@ -255,7 +255,7 @@ def _make(missing: Sequence[SourceClip], total: int, out: Path,
           progress: bool, journal: Journal) -> float:
     """Make clips; return the seconds of work."""
     shutil.rmtree(out / '.partial', ignore_errors=True)
-    seconds, skipped = 0., 0
+    seconds, skipped, threads = 0., 0, cv2.getNumThreads()
     with ProgressLine('preparing', total, total - len(missing),
                       shown=progress) as line:
         try:
@@ -273,11 +273,14 @@ def _make(missing: Sequence[SourceClip], total: int, out: Path,
                 line.step(note=f'{skipped} kept out' if skipped else '')
         except WorkersFailed as error:
             raise PreparationError(str(error)) from None
+        finally:
+            cv2.setNumThreads(threads)
     return seconds
 
 
 def _make_writer(settings: Settings, out: Path, rate: Optional[float]
                  ) -> Callable[[SourceClip], Dict[str, Any]]:
+    cv2.setNumThreads(1)  # processes are the parallelism here
     writer = ClipWriter(settings, out)
     return lambda clip: writer.write(clip, rate)
 
