@@ -107,11 +107,10 @@ PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS, 'mmfer.engine')
 METRICS = _child(MMENGINE_METRICS, 'mmfer.evaluation')
 EVALUATOR = _child(MMENGINE_EVALUATOR, 'mmfer.evaluation')
 
-# Pictures.
-VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'mmfer.visualization')
+# Pictures; the other modules of mmfer.visualization do without mmengine.
+VISUALIZERS = _child(MMENGINE_VISUALIZERS,
+                     'mmfer.visualization.fer_visualizer')
 VISBACKENDS = _child(MMENGINE_VISBACKENDS, 'mmfer.visualization')
 
-# The package has no module of this kind; users' own modules may join. The
-# location is the package itself: without any, mmengine would look for the
-# older `mmfer.utils.register_all_modules` and warn that mmfer is missing.
-INFERENCERS = _child(MMENGINE_INFERENCERS, 'mmfer')
+# From a file to a prediction.
+INFERENCERS = _child(MMENGINE_INFERENCERS, 'mmfer.apis')

@@ -7,7 +7,7 @@ of the config and do what they do in a test, so a window that is the whole
 file gives the sample of the test.
 """
 import copy
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -221,15 +221,3 @@ def class_names(meta: dict, cfg: Config, count: int) -> Tuple[str, ...]:
                     f'the config has {count}: they do not belong together')
             return tuple(map(str, names))
     return tuple(map(str, range(count)))
-
-
-def input_shapes(samples: List[dict]) -> set:
-    """Shapes of the inputs of some samples.
-
-    Args:
-        samples (list[dict]): Of :meth:`ClipPipeline.finish`.
-
-    Returns:
-        set[tuple]: One shape if they can be stacked.
-    """
-    return {tuple(sample['inputs'].shape) for sample in samples}

@@ -1,7 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A trained network behind one call: samples in, probabilities out."""
 import os
-from typing import List, Sequence, Tuple, Union
+from typing import List, Sequence, Union
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmfer import compat
 from mmfer.engine.expression_model import TRAINING_PARTS, expression_config
-from .clip_pipeline import UnsuitableConfig, class_names, input_shapes
+from .clip_pipeline import UnsuitableConfig, class_names
 
 #: Endings of models that mmfer.deployment loads.
 EXPORTED_SUFFIXES = ('.onnx', '.xml')
@@ -224,26 +224,6 @@ def load_network(cfg: Config, checkpoint, device: str):
             EXPORTED_SUFFIXES):
         return ExportedNetwork(os.fspath(checkpoint), cfg)
     return TorchNetwork(cfg, checkpoint, device)
-
-
-def in_batches(samples: Sequence[Tuple], size: int) -> List[List[Tuple]]:
-    """Group samples that can be stacked.
-
-    Args:
-        samples (Sequence[tuple]): Anything whose last member is a sample.
-        size (int): Largest batch.
-
-    Returns:
-        list[list[tuple]]: In order; the same order gives the same batches.
-    """
-    batches: List[List[Tuple]] = []
-    for sample in samples:
-        if batches and len(batches[-1]) < size and len(
-                input_shapes([batches[-1][-1][-1], sample[-1]])) == 1:
-            batches[-1].append(sample)
-        else:
-            batches.append([sample])
-    return batches
 
 
 def _first_line(error: Exception) -> str:

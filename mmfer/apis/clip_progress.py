@@ -1,0 +1,241 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""A clip whose windows are being read and classified."""
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from mmfer.codec import CompressedVideo
+from mmfer.datasets.preparation.crop import Box
+from .face_tracking import TrackedFace
+from .prediction import (ClipPrediction, FaceBox, FacePrediction,
+                         WindowPrediction)
+from .windows import ASSUMED_FPS
+
+_TOLD = 3  # reasons that a warning lists
+
+
+@dataclass
+class Request:
+    """A window of a face that waits for its scores.
+
+    Args:
+        clip (ClipProgress): Who asks.
+        first, stop (int): Display indices; the last one is outside.
+        face (int): The number of the face.
+        box (tuple[int], optional): Left, top, right, bottom that was cut out.
+        sample (dict): What the network reads.
+    """
+
+    clip: 'ClipProgress'
+    first: int
+    stop: int
+    face: int
+    box: Optional[Box]
+    sample: Dict[str, Any]
+
+
+class ClipProgress:
+    """Collect what becomes a :class:`ClipPrediction`.
+
+    Args:
+        name (str): The file.
+        classes (Sequence[str]): Names of the classes.
+
+    Attributes:
+        error (str | None): Why there will be no answer.
+        faces (dict): Tracked faces by number; empty if not looked for.
+        is_read (bool): Whether all windows were read.
+        waiting (int): Windows without scores.
+        planned (int): Windows of the file.
+    """
+
+    def __init__(self, name: str, classes: Sequence[str]) -> None:
+        self.name = name
+        self.error: Optional[str] = None
+        self.faces: Dict[int, TrackedFace] = {}
+        self.is_read = False
+        self.waiting = 0
+        self.planned = 0
+        self._classes = tuple(classes)
+        self._facts: Dict[str, Any] = {}
+        self._fps = 0.
+        self._windows: Dict[int, List[WindowPrediction]] = {}
+        self._failures: List[str] = []
+        self._seconds: Dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the CPU time of what is done inside.
+
+        Args:
+            name (str): Of the stage.
+        """
+        start = time.process_time()
+        try:
+            yield
+        finally:
+            self.spent(name, time.process_time() - start)
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """Count CPU time.
+
+        Args:
+            stage (str): Of what.
+            seconds (float): How much.
+        """
+        self._seconds[stage] = self._seconds.get(stage, 0.) + seconds
+
+    def opened(self, video: CompressedVideo) -> None:
+        """Note the facts of the file.
+
+        Args:
+            video (CompressedVideo): Open.
+        """
+        self._fps = video.fps
+        self._facts = dict(
+            fps=video.fps, width=video.width, height=video.height,
+            frames=len(video), codec=video.codec)
+
+    def failed(self, first: int, stop: int, reason: Exception) -> None:
+        """Note a window that could not be read.
+
+        Args:
+            first, stop (int): Display indices.
+            reason (Exception): Why.
+        """
+        self._failures.append(f'pictures {first} to {stop - 1}: {reason}')
+
+    def answered(self, request: Request,
+                 scores: np.ndarray) -> WindowPrediction:
+        """Take the scores of a window.
+
+        Args:
+            request (Request): Which window.
+            scores (np.ndarray): float32 (K, ).
+
+        Returns:
+            WindowPrediction: The window.
+        """
+        window = make_window(request, scores, self._fps)
+        self._windows.setdefault(request.face, []).append(window)
+        self.waiting -= 1
+        return window
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing any more."""
+        return self.is_read and not self.waiting
+
+    def prediction(self) -> ClipPrediction:
+        """Put the answer together.
+
+        Returns:
+            ClipPrediction: With faces, or with an error.
+        """
+        faces = [self._face(number, windows)
+                 for number, windows in sorted(self._windows.items())
+                 if self._is_believed(number)]
+        error = self.error
+        if error is None and not faces:
+            error = self._why_nothing()
+        warnings = ()
+        if faces and self._failures:
+            told = '; '.join(self._failures[:_TOLD])
+            more = ', …' if len(self._failures) > _TOLD else ''
+            warnings = (f'{len(self._failures)} windows could not be read: '
+                        f'{told}{more}', )
+        return ClipPrediction(
+            path=self.name, classes=self._classes,
+            faces=() if error else tuple(faces), error=error,
+            warnings=() if error else warnings, seconds=dict(self._seconds),
+            **self._facts)
+
+    def _is_believed(self, number: int) -> bool:
+        return number not in self.faces or self.faces[number].is_confirmed
+
+    def _face(self, number: int,
+              windows: List[WindowPrediction]) -> FacePrediction:
+        # In float64, so that the order of the sum leaves no trace.
+        scores = np.mean([window.scores for window in windows], 0,
+                         dtype=np.float64).astype(np.float32)
+        face = self.faces.get(number)
+        return FacePrediction(
+            face=number, label=self._classes[int(scores.argmax())],
+            scores=scores, windows=tuple(windows),
+            boxes={} if face is None else face.boxes)
+
+    def _why_nothing(self) -> str:
+        if self._failures:
+            return self._failures[0].split(': ', 1)[1]
+        if self.faces:
+            return (f'{self.name}: no face stays for half of a window; take '
+                    'shorter windows')
+        return f'{self.name}: holds no window to predict'
+
+
+def make_window(request: Request, scores: np.ndarray, fps: float,
+                offset: int = 0, start: float = 0.) -> WindowPrediction:
+    """Make the answer of a window.
+
+    Args:
+        request (Request): Which window.
+        scores (np.ndarray): float32 (K, ).
+        fps (float): Pictures a second, 0 if unknown.
+        offset (int): Number of the first picture. Defaults to 0.
+        start (float): Time of the first picture. Defaults to 0.
+
+    Returns:
+        WindowPrediction: The window.
+    """
+    rate = fps or ASSUMED_FPS
+    return WindowPrediction(
+        start=start + request.first / rate,
+        end=start + (request.stop - 1) / rate,
+        first=request.first + offset, last=request.stop - 1 + offset,
+        scores=np.asarray(scores, np.float32), face=request.face,
+        crop=_as_face_box(request.box))
+
+
+def _as_face_box(box: Optional[Box]) -> Optional[FaceBox]:
+    if box is None:
+        return None
+    left, top, right, bottom = map(float, box)
+    return left, top, right - left, bottom - top
+
+
+def classify(network, requests: Sequence[Request],
+             batch_size: int) -> List[Tuple[Request, np.ndarray]]:
+    """Run the network over windows of any clips.
+
+    Args:
+        network (Callable): Samples in, float32 (N, K) probabilities out.
+        requests (Sequence[Request]): In order.
+        batch_size (int): Largest batch.
+
+    Returns:
+        list[tuple]: Requests with their scores, float32 (K, ).
+    """
+    answers = []
+    for batch in _batches(requests, batch_size):
+        start = time.process_time()
+        scores = network([request.sample for request in batch])
+        share = (time.process_time() - start) / len(batch)
+        for request, score in zip(batch, scores):
+            request.clip.spent('forward', share)
+            answers.append((request, score))
+    return answers
+
+
+def _batches(requests, size) -> List[List[Request]]:
+    """Neighbours of one shape; the same order gives the same batches."""
+    batches: List[List[Request]] = []
+    for request in requests:
+        shape = request.sample['inputs'].shape
+        if not (batches and len(batches[-1]) < size and
+                batches[-1][-1].sample['inputs'].shape == shape):
+            batches.append([])
+        batches[-1].append(request)
+    return batches
