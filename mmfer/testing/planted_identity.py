@@ -1,6 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Codes in which it is known how the person is written."""
-from typing import Optional, Tuple
+from typing import Tuple
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def plant_identity(labels: np.ndarray,
                    channels: int = 16,
                    noise: float = 0.3,
                    seed: int = 0,
-                   code_seed: Optional[int] = None) -> np.ndarray:
+                   person_seed: int = 0) -> np.ndarray:
     """Make codes that know the expression, and the person as asked.
 
     - 'perfect': a random vector per person is added.
@@ -71,8 +71,8 @@ def plant_identity(labels: np.ndarray,
         noise (float): Standard deviation of what is added everywhere.
             Defaults to 0.3.
         seed (int): Of coins and noise. Defaults to 0.
-        code_seed (int, optional): Of the vectors of expressions and persons.
-            Defaults to None, 1000.
+        person_seed (int): Of the vectors of persons; those of expressions
+            are always the same. Defaults to 0.
 
     Returns:
         np.ndarray: float64 (N, D).
@@ -81,13 +81,14 @@ def plant_identity(labels: np.ndarray,
         raise ValueError(f'`writing` is one of {WRITINGS}, got {writing!r}')
     if writing == 'constant':
         return np.full((len(labels), channels), 0.7)
-    codes = np.random.default_rng(1000 if code_seed is None else code_seed)
     generator = np.random.default_rng(seed)
     label = np.unique(labels, return_inverse=True)[1]
     person = np.unique(subjects, return_inverse=True)[1]
     features = noise * generator.standard_normal((len(label), channels))
-    expression = codes.standard_normal((label.max() + 1, channels))
-    identity = codes.standard_normal((person.max() + 1, channels))
+    expression = np.random.default_rng(1000).standard_normal(
+        (label.max() + 1, channels))
+    identity = np.random.default_rng(2000 + person_seed).standard_normal(
+        (person.max() + 1, channels))
     if writing == 'nonlinear':
         if person.max() > 7:
             raise ValueError('three bits write eight persons')

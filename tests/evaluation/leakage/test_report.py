@@ -15,12 +15,13 @@ from mmfer.testing.planted_identity import (balanced_design,  # noqa: E402
                                             plant_identity)
 
 
-def data(writing, subjects=6, first=0, seed=0):
+def data(writing, subjects=6, first=0):
     labels, people = balanced_design(subjects, 3, 4)
     generator = np.random.default_rng(50 + first)
     identity = generator.standard_normal((subjects, 8))[people]
     return LeakageData(
-        plant_identity(labels, people, writing, seed=seed, code_seed=7 + first),
+        plant_identity(labels, people, writing, seed=first,
+                       person_seed=first),
         labels, [f's{first + person:02d}' for person in people],
         identity + 0.1 * generator.standard_normal(identity.shape),
         np.eye(3)[labels], generator.integers(0, 256, (len(labels), 8, 8, 3), np.uint8))
@@ -47,8 +48,8 @@ def test_the_full_battery_measures_everything(leaking):
     for kind in ('linear', 'mlp'):
         for protocol in ('clip_disjoint', 'expression_disjoint'):
             assert values[f'probe/{kind}/{protocol}']['accuracy'] > 0.8
-    assert values['reidentification/lda/different_expression']['rank1'] > 0.9
-    assert values['verification/lda/all']['equal_error_rate'] < 0.1
+    assert values['reidentification/lda/different_expression']['rank1'] > 0.6
+    assert values['verification/lda/all']['equal_error_rate'] < 0.2
     assert values['dependence']['p_value_within_expression'] < 0.01
     # All faces look alike to this network.
     assert values['inversion']['rank1'] == pytest.approx(1 / 6)
