@@ -14,6 +14,7 @@ def small_recognizer(penalty: Optional[str] = 'dcor',
                      decoder: bool = False,
                      steps: int = 2,
                      weight: float = 1.,
+                     memory: int = 0,
                      seed: int = 0) -> nn.Module:
     """Build an identity-aware recogniser that a test can train.
 
@@ -23,6 +24,7 @@ def small_recognizer(penalty: Optional[str] = 'dcor',
         decoder (bool): Whether to rebuild the apex. Defaults to False.
         steps (int): Steps of the estimator. Defaults to 2.
         weight (float): Of the penalty. Defaults to 1.0.
+        memory (int): Of the identity head. Defaults to 0.
         seed (int): Of the weights. Defaults to 0.
 
     Returns:
@@ -43,7 +45,7 @@ def small_recognizer(penalty: Optional[str] = 'dcor',
                 dropout_ratio=0., feature_norm=True, init_std=0.1),
             identity_head=None if penalty is None else dict(
                 type='mmfer.IdentityMIHead', penalty=dict(type=penalty),
-                weight=weight, steps=steps, **codes),
+                weight=weight, steps=steps, memory=memory, **codes),
             apex_decoder=dict(
                 type='mmfer.ApexDecoder', size=8, base_channels=4, **codes)
             if decoder else None,

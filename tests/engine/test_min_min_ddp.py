@@ -23,12 +23,14 @@ OPTIMISER = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
     # Adam would blow differences in rounding up.
     estimator=dict(optimizer=dict(type='SGD', lr=0.1)))
-CASES = [('dcor', False), ('hsic', False), ('vclub', False), ('mine', False),
-         ('dcor', True), (None, False)]
+# Penalty, decoder, memory.
+CASES = [('dcor', False, 0), ('dcor', True, 0), ('dcor', False, 24),
+         ('hsic', False, 0), ('vclub', False, 0), ('mine', False, 0),
+         (None, False, 0)]
 
 
-def _train(penalty, decoder, wrap, chosen):
-    model = small_recognizer(penalty, decoder)
+def _train(penalty, decoder, memory, wrap, chosen):
+    model = small_recognizer(penalty, decoder, memory=memory)
     optimiser = build_optim_wrapper(model, copy.deepcopy(OPTIMISER))
     run = wrap(model)
     for step in range(STEPS):

@@ -7,6 +7,7 @@ pytest.importorskip('mmaction')
 from mmaction.structures import ActionDataSample  # noqa: E402
 from mmengine.logging import MessageHub, MMLogger  # noqa: E402
 
+from mmfer.models.heads.pair_memory import PairMemory  # noqa: E402
 from mmfer.registry import MODELS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
@@ -128,3 +129,65 @@ def test_alarm_once_when_an_upper_bound_stays_negative(every, alarms, capfd):
         head._watch(torch.tensor(-1. if step % every == 0 else 1.))
     printed = ''.join(capfd.readouterr())
     assert printed.count('no upper bound') == alarms
+
+
+def test_memory_is_a_ring_of_the_last_pairs():
+    memory = PairMemory(5, 2, 1)
+    rows = torch.arange(14.).reshape(7, 2)
+    for start, stop in ((0, 3), (3, 6), (6, 7)):
+        part = rows[start:stop]
+        memory.remember(part, part[:, :1])
+    x, y = memory.join(torch.zeros(0, 2), torch.zeros(0, 1))
+    assert {tuple(row) for row in x.tolist()} == {
+        tuple(row) for row in rows[2:].tolist()}
+    assert torch.equal(x[:, :1], y)
+    # A batch that is larger than the memory leaves its end.
+    memory.remember(rows, rows[:, :1])
+    assert {tuple(r) for r in memory.expression.tolist()} == {
+        tuple(r) for r in rows[2:].tolist()}
+
+
+def test_memory_looks_back_and_scales_the_gradient():
+    torch.manual_seed(0)
+    head = _head(memory=12).train()
+    batches = [(torch.randn(8, 6), torch.randn(8, 3)) for _ in range(3)]
+    assert torch.equal(
+        head.loss(*batches[0])['loss_identity'],
+        head.penalty(*batches[0]))
+    head.loss(*batches[1])
+    x = batches[2][0].clone().requires_grad_()
+    value = head.loss(x, batches[2][1])['loss_identity']
+    value.backward()
+    # By hand: the last 12 of the 16 earlier pairs, held fixed.
+    old = [torch.cat([a, b])[4:] for a, b in zip(*batches[:2])]
+    reference = batches[2][0].clone().requires_grad_()
+    plain = head.penalty(
+        torch.cat([reference, old[0]]), torch.cat([batches[2][1], old[1]]))
+    plain.backward()
+    assert torch.allclose(value, plain, atol=1e-6)
+    assert torch.allclose(x.grad, 20 / 8 * reference.grad, atol=1e-6)
+
+
+def test_memory_is_saved_and_not_for_estimators():
+    head = _head(memory=12).train()
+    head.loss(torch.randn(8, 6), torch.randn(8, 3))
+    again = _head(memory=12)
+    again.load_state_dict(head.state_dict())
+    assert again.memory.count == 8
+    assert torch.equal(again.memory.expression, head.memory.expression)
+    with pytest.raises(ValueError, match='without estimator'):
+        _head('vclub', memory=12)
+
+
+def test_memory_reduces_the_noise_of_independent_codes():
+    """The spread of the value over batches, with truly independent codes."""
+    torch.manual_seed(0)
+    spread = {}
+    for memory in (0, 96):
+        head = _head(**(dict(memory=memory) if memory else {})).train()
+        values = [
+            head.loss(torch.randn(32, 6), torch.randn(32, 3))
+            ['loss_identity'].item() for _ in range(40)
+        ]
+        spread[memory] = torch.tensor(values[5:]).std()
+    assert spread[96] < 0.5 * spread[0]

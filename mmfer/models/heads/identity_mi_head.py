@@ -11,6 +11,7 @@ from mmengine.model import BaseModule
 
 from mmfer.registry import DEPENDENCE, MODELS
 from ..dependence.base import DependencePenalty
+from .pair_memory import PairMemory
 
 #: An upper bound that is negative in more than this share of the last steps
 #: bounds nothing any more.
@@ -55,6 +56,13 @@ class IdentityMIHead(BaseModule):
             from zero to its value. Defaults to 0.1.
         steps (int): K, steps of the estimator before each step of the model;
             without meaning for penalties that learn nothing. Defaults to 5.
+        memory (int): Pairs of codes of earlier batches that a penalty without
+            estimator looks at beside the batch. Dependence in a batch of 32 is
+            mostly chance, and the gradient of chance disturbs what the
+            classifier learns; codes move slowly, so that those of the last
+            batches tell the same with less noise. They are held fixed; the
+            gradient of the batch is scaled as if all were new. Saved in
+            checkpoints. Defaults to 0, the batch alone.
         init_cfg (dict, optional): mmengine's initialisation.
             Defaults to None.
 
@@ -70,6 +78,7 @@ class IdentityMIHead(BaseModule):
                  warmup: float = 0.1,
                  ramp: float = 0.1,
                  steps: int = 5,
+                 memory: int = 0,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         if warmup < 0 or ramp < 0 or warmup + ramp > 1:
@@ -78,6 +87,8 @@ class IdentityMIHead(BaseModule):
                 f'most 1, got {warmup} and {ramp}')
         if steps < 1:
             raise ValueError(f'`steps` is at least 1, got {steps}')
+        if memory < 0:
+            raise ValueError(f'`memory` is at least 0, got {memory}')
         self.penalty = build_penalty(penalty, expression_channels,
                                      identity_channels)
         self.identity_channels = identity_channels
@@ -85,6 +96,12 @@ class IdentityMIHead(BaseModule):
         self.warmup = warmup
         self.ramp = ramp
         self.steps = steps
+        if memory and self.learns:
+            raise ValueError(
+                f'`memory` is for penalties without estimator, not for '
+                f'{type(self.penalty).__name__}')
+        self.memory = PairMemory(memory, expression_channels,
+                                 identity_channels) if memory else None
         self._negative = deque(maxlen=ALARM_STEPS)
         self._alarmed = False
 
@@ -167,8 +184,7 @@ class IdentityMIHead(BaseModule):
         weight = self.current_weight()
         # The gradient is taken even at weight zero, so that every parameter
         # takes part in each step, as DistributedDataParallel demands.
-        value = self.penalty(
-            gather(expression), gather(identity.detach()))
+        value = self._value(gather(expression), gather(identity.detach()))
         self._watch(value)
         processes = get_world_size()
         if processes > 1:
@@ -179,6 +195,19 @@ class IdentityMIHead(BaseModule):
             loss_identity=weight * value,
             identity_penalty=value.detach(),
             identity_weight=value.new_tensor(weight))
+
+    def _value(self, expression: torch.Tensor,
+               identity: torch.Tensor) -> torch.Tensor:
+        """Penalty of the joint batch, with what is remembered."""
+        if self.memory is None:
+            return self.penalty(expression, identity)
+        # A model in half precision is remembered in single precision.
+        together = self.memory.join(expression.float(), identity.float())
+        value = self.penalty(*together)
+        scale = len(together[0]) / len(expression)
+        if self.training:
+            self.memory.remember(expression, identity)
+        return value.detach() + scale * (value - value.detach())
 
     def _watch(self, value: torch.Tensor) -> None:
         """Warn once when an upper bound is negative too often."""
