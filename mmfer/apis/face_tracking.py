@@ -98,6 +98,7 @@ class FaceTracker:
         self._max_faces = max_faces
         self._next_face = 0
         self._next_look = 0.
+        self._known: tuple = (None, None)
         self.active: List[TrackedFace] = []
         self.looked = 0
 
@@ -115,8 +116,9 @@ class FaceTracker:
             offset (int): Number of the first picture of ``video`` within the
                 whole, for streams that come in parts. Defaults to 0.
         """
-        keys = set(video.keyframes[(video.keyframes >= first)
-                                   & (video.keyframes < stop)].tolist())
+        keyframes = self._keyframes(video)
+        keys = set(keyframes[(keyframes >= first)
+                             & (keyframes < stop)].tolist())
         rate = video.fps or ASSUMED_FPS
         for index in range(first, stop):
             time = (index + offset) / rate
@@ -132,6 +134,12 @@ class FaceTracker:
             # The pictures behind the last P picture see the face there.
             if stop + offset - 1 not in face.boxes:
                 face.note(stop + offset - 1, face.box)
+
+    def _keyframes(self, video):
+        """Of hours of video they are not counted anew for every window."""
+        if self._known[0] is not video:
+            self._known = video, video.keyframes
+        return self._known[1]
 
     def _is_due(self, time: float) -> bool:
         if not self.active:

@@ -36,7 +36,7 @@ class PacketReader:
         self._reader = reader
         self._types = list(index.types or '.' * len(index))
         self._keys = np.flatnonzero(index.key).tolist()
-        self._true_keys = None
+        self._true_keys = self._display = None
         self._headers = {}
         self._last = None, b''
         self._window = 0, b''
@@ -136,15 +136,23 @@ class PacketReader:
             tuple: (packet number, picture type, data, headers).
         """
         first = int(self.order[start:].min())
-        display = {int(p): i for i, p in enumerate(self.order)}
+        shown_at = self._shown_at()
         for number in range(first, last + 1):
-            index = display.get(number)
-            if index is None:
+            index = int(shown_at[number])
+            if index < 0:
                 continue  # empty, or discarded by an edit list
             self.data(number, ahead=True)
             kind = self.picture_type(index)
             if kind in types or kind == 'I':
                 yield number, kind, self.data(number), self.headers(number)
+
+    def _shown_at(self):
+        """Display index of each packet, -1 if not shown; made once, because
+        an hour has many windows and very many packets."""
+        if self._display is None:
+            self._display = np.full(len(self.index.size), -1, np.int64)
+            self._display[self.order] = np.arange(len(self.order))
+        return self._display
 
     def decodable(self, run):
         """Yield (packet number, data) for a true decode of some packets."""
