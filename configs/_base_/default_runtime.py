@@ -19,7 +19,9 @@ default_hooks = dict(
     reproducible=dict(type='mmfer.ReproducibleHook'),
     class_count=dict(type='mmfer.ClassCountHook'),
     protocol=dict(type='mmfer.ProtocolHook'),
-    unreadable_clips=dict(type='mmfer.UnreadableClipsHook'))
+    unreadable_clips=dict(type='mmfer.UnreadableClipsHook'),
+    # Draws with tools/test.py --show-dir, otherwise nothing.
+    visualization=dict(type='mmfer.FERVisualizationHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,
@@ -28,7 +30,7 @@ env_cfg = dict(
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='mmfer.FERVisualizer', vis_backends=vis_backends)
 
 log_level = 'INFO'
 load_from = None

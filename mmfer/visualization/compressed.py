@@ -24,6 +24,27 @@ def draw_residual(residual: Residual, gain: float = 6.) -> np.ndarray:
     return np.clip(128 + gain * bgr[..., ::-1], 0, 255).astype(np.uint8)
 
 
+def colour_motion(motion: np.ndarray, limit: float = 4.) -> np.ndarray:
+    """Give every vector a colour: hue is the direction, strength the length.
+
+    Args:
+        motion (np.ndarray): float32 (h, w, 2), pixels to the reference; the
+            colour shows the opposite, the way the content moved.
+        limit (float): Length in pixels of the full colour. Defaults to 4.
+
+    Returns:
+        np.ndarray: uint8 (h, w, 3) RGB.
+    """
+    moved = -motion
+    angle = np.arctan2(moved[..., 1], moved[..., 0])
+    length = np.minimum(np.hypot(moved[..., 0], moved[..., 1]) / limit, 1)
+    hsv = np.stack([
+        (angle / (2 * np.pi) % 1) * 180, length * 255,
+        np.full(length.shape, 255)
+    ], -1).astype(np.uint8)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
 def draw_motion(motion: np.ndarray, size: Sequence[int],
                 limit: float = 4., inter: np.ndarray = None) -> np.ndarray:
     """Show a motion map: hue is the direction, strength the length.
@@ -41,14 +62,7 @@ def draw_motion(motion: np.ndarray, size: Sequence[int],
     Returns:
         np.ndarray: uint8 (H, W, 3) RGB.
     """
-    moved = -motion
-    angle = np.arctan2(moved[..., 1], moved[..., 0])
-    length = np.minimum(np.hypot(moved[..., 0], moved[..., 1]) / limit, 1)
-    hsv = np.stack([
-        (angle / (2 * np.pi) % 1) * 180, length * 255,
-        np.full(length.shape, 255)
-    ], -1).astype(np.uint8)
-    picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    picture = colour_motion(motion, limit)
     if inter is not None:
         picture[~inter] = _INTRA
     # Cells are 8x8 pixels from the upper left corner; the last may be cut.
