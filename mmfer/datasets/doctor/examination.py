@@ -148,7 +148,10 @@ def examine(annotations: Union[str, Path],
         chosen = [n * len(clips) // sample for n in range(sample)]
         findings += _missing(clips, files, set(chosen))
     facts = _look(clips, files, chosen, detector, workers, progress)
-    findings += check_streams([clips[n] for n in chosen], facts)
+    coding = metainfo.get('coding') or {}
+    findings += check_streams(
+        [clips[n] for n in chosen], facts,
+        coding.get('frame_order') == 'lexicographic')
     findings += _strays(folder, files)
     return Examination(
         str(annotations), metainfo, summarise(facts),

@@ -30,13 +30,16 @@ _PROBLEMS = {
 
 
 def check_streams(clips: Clips,
-                  facts: Sequence[ClipFacts]) -> Iterator[Finding]:
+                  facts: Sequence[ClipFacts],
+                  text_order: bool = False) -> Iterator[Finding]:
     """Look for faults in the clips.
 
     Args:
         clips (Sequence[Mapping]): As in the annotation file.
         facts (Sequence[ClipFacts]): What was found in each, in the same
             order.
+        text_order (bool): Whether pictures were put in the order of names as
+            text on purpose. Defaults to False.
 
     Yields:
         Finding: One per kind of fault.
@@ -51,7 +54,7 @@ def check_streams(clips: Clips,
     yield from _check_residuals([f for f in facts if f.types])
     yield from _check_sizes([f for f in facts if f.types])
     yield from _check_apex(clips, facts)
-    yield from _check_order([f for f in facts if f.types])
+    yield from _check_order([f for f in facts if f.types], text_order)
     yield from _check_faces([f for f in facts if f.face is not None])
     yield from _check_duplicates(clips, facts)
 
@@ -134,7 +137,8 @@ def _check_apex(clips: Clips,
             'not those of the recording', wrong)
 
 
-def _check_order(facts: Sequence[ClipFacts]) -> Iterator[Finding]:
+def _check_order(facts: Sequence[ClipFacts],
+                 meant: bool) -> Iterator[Finding]:
     scored = [f for f in facts if f.order.shuffled is not None]
     shuffled = [f for f in scored
                 if f.order.shuffled > .65 and f.order.smooth < .7]
@@ -144,7 +148,7 @@ def _check_order(facts: Sequence[ClipFacts]) -> Iterator[Finding]:
                and f.order.lexicographic < .6]
     if as_text:
         yield Finding(
-            'error', 'frame-order',
+            'info' if meant else 'error', 'frame-order',
             f'{len(as_text)} of {len(scored)} clips show their pictures in '
             'the order of names as text (1, 10, 11, ..., 2)',
             'make them again with --frame-order natural, unless a foreign '

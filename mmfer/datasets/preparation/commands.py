@@ -55,7 +55,8 @@ def prepare_release(name: str,
         crop (str, optional): Face crop. Defaults to None, what this kind of
             clips needs according to the adapter.
         source (str, optional): Which kind of clips of the release.
-        variant (Mapping, optional): Further choices of the adapter.
+        variant (Mapping, optional): Further choices of the adapter; text
+            stands for the value that is written so.
         tell (Callable): Gets the findings about the release before the work
             begins.
         **options: ``workers``, ``retry`` and ``progress`` of
@@ -65,8 +66,9 @@ def prepare_release(name: str,
         Outcome: Its findings include those about the release.
     """
     settings = settings or Settings(encoding=default_encoding())
-    release = get_adapter(name)(root, source, settings.frame_order,
-                                **dict(variant or {}))
+    adapter = get_adapter(name)
+    release = adapter(root, source, settings.frame_order,
+                      **_typed(adapter.variants, variant or {}))
     usual = release.protocol_name()
     chosen = release.protocol_name(protocol)
     clips = release.clips(chosen)
@@ -85,6 +87,16 @@ def prepare_release(name: str,
         **options)
     outcome.findings = [*findings, *outcome.findings]
     return outcome
+
+
+def _typed(known: Mapping[str, tuple],
+           given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace text from a command line by the value that it names."""
+    return {
+        name: next((v for v in known.get(name, ()) if str(v) == str(value)),
+                   value)
+        for name, value in given.items()
+    }
 
 
 def prepare_custom(root: PathLike,

@@ -155,6 +155,16 @@ class TestStreams:
         found = damage.look()
         assert found['frames-shuffled'].items == ('clips/fear/p4.mp4', )
 
+    def test_text_order_that_is_meant(self, pictures, tmp_path):
+        settings = Settings('none', frame_order='lexicographic',
+                            encoding=CODING)
+        outcome = prepare_custom(pictures, tmp_path / 'out', settings,
+                                 workers=0, progress=False)
+        found, codes = look(outcome.annotations, detector='')
+        assert codes['frame-order'].severity == 'info'
+        assert len(codes['frame-order'].items) > 20
+        assert found.exit_code == 0
+
     def test_a_file_that_ends_too_early(self, damage):
         path = damage.file('fear', 4)
         pictures = face_like(40, (64, 64))

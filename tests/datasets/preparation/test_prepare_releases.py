@@ -67,6 +67,14 @@ def test_another_protocol_shares_the_clips(tmp_path):
         f'Actor_{n:02d}': n for n in range(1, 7)}
 
 
+def test_choices_come_as_text(tmp_path):
+    write_release('dfew', tmp_path / 'release', frames=6, size=48)
+    outcome = prepared('dfew', tmp_path, variant=dict(label_base='1'))
+    note = json.loads((tmp_path / 'out' / 'prepare.json').read_text())
+    assert note['variant'] == dict(label_base=1, source='faces')
+    assert outcome.done == 35
+
+
 def test_archives_are_read_in_place(tmp_path):
     write_release('dfew', tmp_path / 'release', frames=6, size=48,
                   archive=True)
