@@ -1,0 +1,146 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Predictions as a table, as CSV and as JSON; files appear whole or not."""
+import csv
+import json
+import os
+import tempfile
+from typing import Callable, Iterator, List, Sequence, TextIO
+
+from .prediction import ClipPrediction, FacePrediction
+
+#: Windows that a table lists; a long file has its time line elsewhere.
+_LISTED_WINDOWS = 40
+
+
+def write_whole(path: str, write: Callable[[TextIO], None]) -> None:
+    """Write a text file under a temporary name first.
+
+    Args:
+        path (str): The file; replaced if it exists, its folder is made.
+        write (Callable): Writes into the open file.
+    """
+    path = os.path.abspath(os.fspath(path))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        dir=os.path.dirname(path), prefix='.', suffix='.part')
+    try:
+        with os.fdopen(handle, 'w', encoding='utf-8', newline='') as file:
+            write(file)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(predictions: Sequence[ClipPrediction], path: str) -> None:
+    """Write a list of predictions, one in each line.
+
+    Args:
+        predictions (Sequence[ClipPrediction]): In order.
+        path (str): The file.
+    """
+
+    def write(file):
+        lines = ',\n'.join(clip.to_json() for clip in predictions)
+        file.write(f'[\n{lines}\n]\n')
+
+    write_whole(path, write)
+
+
+def read_json(path: str) -> List[ClipPrediction]:
+    """Read what :func:`write_json` wrote.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        list[ClipPrediction]: In order.
+    """
+    with open(path, encoding='utf-8') as file:
+        return [ClipPrediction.from_dict(data) for data in json.load(file)]
+
+
+def write_csv(predictions: Sequence[ClipPrediction], path: str) -> None:
+    """Write a row for each window of each face, and one for each error.
+
+    Args:
+        predictions (Sequence[ClipPrediction]): In order, with one set of
+            classes.
+        path (str): The file.
+    """
+
+    def write(file):
+        classes = predictions[0].classes if predictions else ()
+        rows = csv.writer(file, lineterminator='\n')
+        rows.writerow(['path', 'face', 'start', 'end', 'first', 'last',
+                       'label', *classes, 'left', 'top', 'width', 'height',
+                       'error'])
+        for clip in predictions:
+            rows.writerows(_rows(clip))
+
+    write_whole(path, write)
+
+
+def _rows(clip: ClipPrediction) -> Iterator[list]:
+    if clip.error:
+        yield [clip.path, *[''] * (10 + len(clip.classes)), clip.error]
+    for face in clip.faces:
+        for window in face.windows:
+            data = window.to_dict()
+            yield [clip.path, face.face, data['start'], data['end'],
+                   data['first'], data['last'],
+                   clip.classes[int(window.scores.argmax())],
+                   *data['scores'], *(data['crop'] or [''] * 4), '']
+
+
+def as_table(predictions: Sequence[ClipPrediction]) -> str:
+    """Make a table for a terminal.
+
+    Args:
+        predictions (Sequence[ClipPrediction]): In order.
+
+    Returns:
+        str: A line for each face; of a single file, also for its windows.
+    """
+    rows = [('file', 'face', 'expression', 'probability', 'windows', 'time')]
+    for clip in predictions:
+        for face in clip.faces:
+            rows.append((clip.path, str(face.face), face.label,
+                         f'{face.scores.max():.3f}', str(len(face.windows)),
+                         f'{clip.duration:.1f} s' if clip.duration else ''))
+        if clip.error:
+            rows.append((clip.path, '', 'none', '', '', ''))
+    lines = _aligned(rows)
+    if len(predictions) == 1:
+        for face in predictions[0].faces:
+            lines += ['', *_time_line(predictions[0], face)]
+    return '\n'.join(lines)
+
+
+def _time_line(clip: ClipPrediction, face: FacePrediction) -> List[str]:
+    if len(face.windows) < 2:
+        best = sorted(zip(face.scores, clip.classes), reverse=True)
+        return [f'  {name} {score:.3f}' for score, name in best]
+    rows = [(f'face {face.face}', 'from', 'to', 'expression', 'probability')]
+    for window in face.windows[:_LISTED_WINDOWS]:
+        rows.append(('', f'{window.start:.1f} s', f'{window.end:.1f} s',
+                     clip.classes[int(window.scores.argmax())],
+                     f'{window.scores.max():.3f}'))
+    left = len(face.windows) - _LISTED_WINDOWS
+    more = [f'  and {left} more; --csv or --json write them all'] \
+        if left > 0 else []
+    return _aligned(rows) + more
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> List[str]:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ['  '.join(cell.ljust(width)
+                      for cell, width in zip(row, widths)).rstrip()
+            for row in rows]
