@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,31 @@ def test_another_file_is_refused(tmp_path):
     dump([dict(x=1)], path)
     with pytest.raises(ValueError, match='other.pkl: not a dump'):
         read_dump(path)
+
+
+class Harmful:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, 'w')
+
+
+def test_a_dump_cannot_run_code(tmp_path):
+    path = str(tmp_path / 'bad.pkl')
+    dump([Harmful(str(tmp_path / 'traces'))], path)
+    with pytest.raises(ValueError, match='it names _?io.open'):
+        read_dump(path)
+    assert not (tmp_path / 'traces').exists()
+
+
+def test_arrays_and_numbers_of_numpy_are_read(tmp_path):
+    path = str(tmp_path / 'numpy.pkl')
+    dump([dict(pred_score=np.float32([.2, .8]), gt_label=np.int64(1))], path)
+    scores, labels = read_dump(path)
+    assert scores.argmax() == 1 and labels == [1]
 
 
 def test_the_tool(dumps):

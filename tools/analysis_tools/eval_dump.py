@@ -5,7 +5,7 @@
     python tools/analysis_tools/eval_dump.py results.pkl --config CONFIG
 
 Several dumps (folds or seeds) give mean, standard deviation and the summed
-confusion matrix. A dump is a pickle: open only what you wrote yourself.
+confusion matrix.
 """
 import argparse
 
