@@ -1,7 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Labelled clips with an identity file beside them."""
 from pathlib import Path
-from typing import Union
+from typing import Sequence, Union
 
 import numpy as np
 
@@ -15,7 +15,8 @@ def write_identities(annotations: Union[str, Path],
                      name: str = 'identity.npz',
                      channels: int = 24,
                      whitened: int = 16,
-                     seed: int = 0) -> Path:
+                     seed: int = 0,
+                     parts: Sequence[str] = ('train', )) -> Path:
     """Write made-up identities: one direction for each person, and noise.
 
     Args:
@@ -25,6 +26,8 @@ def write_identities(annotations: Union[str, Path],
         whitened (int): d, of a stored whitening that keeps the first
             channels. Defaults to 16.
         seed (int): Defaults to 0.
+        parts (Sequence[str]): Names of the whitenings: 'train', or 'fold1'
+            for one that was fitted without fold 1. Defaults to ('train', ).
 
     Returns:
         Path: The identity file.
@@ -39,13 +42,13 @@ def write_identities(annotations: Union[str, Path],
         noise = 0.1 * generator.standard_normal(channels)
         rows.append(persons[clip['subject']] + noise)
     path = Path(annotations).parent / name
+    whitening = np.zeros(channels), np.eye(channels, whitened)
     IdentityEmbeddings([clip['path'] for clip in clips],
                        np.array(rows),
                        np.zeros(len(rows)),
                        metadata=dict(which='first'),
-                       whitenings=dict(
-                           train=(np.zeros(channels),
-                                  np.eye(channels, whitened)))).save(path)
+                       whitenings={part: whitening
+                                   for part in parts}).save(path)
     return path
 
 
