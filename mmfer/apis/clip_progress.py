@@ -50,6 +50,7 @@ class ClipProgress:
         is_read (bool): Whether all windows were read.
         waiting (int): Windows without scores.
         planned (int): Windows of the file.
+        read_windows (int): How many of them were read.
     """
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
@@ -58,7 +59,7 @@ class ClipProgress:
         self.faces: Dict[int, TrackedFace] = {}
         self.is_read = False
         self.waiting = 0
-        self.planned = 0
+        self.planned = self.read_windows = 0
         self._classes = tuple(classes)
         self._facts: Dict[str, Any] = {}
         self._fps = 0.
@@ -120,9 +121,17 @@ class ClipProgress:
             WindowPrediction: The window.
         """
         window = make_window(request, scores, self._fps)
-        self._windows.setdefault(request.face, []).append(window)
+        self.keep(window)
         self.waiting -= 1
         return window
+
+    def keep(self, window: WindowPrediction) -> None:
+        """Make a window part of the answer.
+
+        Args:
+            window (WindowPrediction): The window.
+        """
+        self._windows.setdefault(window.face, []).append(window)
 
     @property
     def is_complete(self) -> bool:

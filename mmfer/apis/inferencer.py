@@ -185,7 +185,7 @@ class FERInferencer:
         Raises:
             CompressedVideoError, OSError: The source cannot be used.
         """
-        if is_stream(source):
+        if is_stream(source) or options:
             from .live import live_windows
             yield from live_windows(self, source, **options)
             return
@@ -231,7 +231,9 @@ class FERInferencer:
                     clip.faces.update(
                         (face.face, face) for face in tracker.active)
                     boxes = boxes_in(clip.faces.values(), video, first, stop)
-            yield from self.requests_in(clip, video, first, stop, boxes)
+            requests = self.requests_in(clip, video, first, stop, boxes)
+            clip.read_windows += 1
+            yield from requests
         if tracker is not None and not clip.faces:
             clip.error = (
                 f'{clip.name}: no face was found on the {tracker.looked} I '

@@ -1,0 +1,180 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Predictions from cameras and addresses while they run."""
+from typing import TYPE_CHECKING, Iterator, List, Optional, Union
+
+import av
+
+from mmfer.codec import (CompressedVideo, CompressedVideoError,
+                         NoVideoStream)
+from .clip_progress import ClipProgress, classify, make_window
+from .face_tracking import FaceTracker
+from .live_packets import (DIRECT, DirectPackets, EncodedPackets, LivePacket,
+                           error_text, open_live)
+from .prediction import WindowPrediction
+
+if TYPE_CHECKING:
+    from .inferencer import FERInferencer
+
+#: Seconds of a window where none were asked for.
+LIVE_WINDOW = 2.
+_FAILURES = 3  # windows in a row that cannot be read
+
+
+def live_windows(inferencer: 'FERInferencer',
+                 source: Union[str, int],
+                 seconds: Optional[float] = None,
+                 input_format: Optional[str] = None,
+                 options: Optional[dict] = None,
+                 encode: Optional[str] = None,
+                 timeout: float = 10.,
+                 clip: Optional[ClipProgress] = None
+                 ) -> Iterator[WindowPrediction]:
+    """Predict windows of a source that need not have an end.
+
+    Memory holds the packets of one window.
+
+    Args:
+        inferencer (FERInferencer): With its window (2 seconds if none is set)
+            and stride.
+        source (str | int): The number of a camera, a device, or an address
+            that FFmpeg can open.
+        seconds (float, optional): Stop after so much of the stream.
+            Defaults to None.
+        input_format (str, optional): FFmpeg's name of a format or kind of
+            device, such as 'v4l2'. Defaults to None.
+        options (dict, optional): Options of FFmpeg for the source.
+        encode (str, optional): 'h264' or 'mpeg4': encode the pictures anew,
+            even if packets of the source could be used. Defaults to None:
+            only if they cannot, then with the codec of the training.
+        timeout (float): Seconds without an answer. Defaults to 10.
+        clip (ClipProgress, optional): Takes the facts of the stream and its
+            CPU times. Defaults to None.
+
+    Yields:
+        WindowPrediction: Of each face in each window; numbers of pictures
+        and times count from the beginning of the stream.
+
+    Raises:
+        CompressedVideoError: The source cannot be opened, or three windows in
+            a row cannot be read.
+    """
+    window = inferencer.window or LIVE_WINDOW
+    stride = inferencer.stride or window
+    clip = clip or ClipProgress(str(source), inferencer.classes)
+    with open_live(source, input_format, options, timeout) as container:
+        packets = _packets_of(container, encode, window, inferencer)
+        reader = _LiveReader(inferencer, clip)
+        held: List[LivePacket] = []
+        gone = 0
+        ended = False
+        stream = _until(packets, seconds, str(source))
+        while not ended:
+            live = next(stream, None)
+            ended = live is None
+            if not ended:
+                held.append(live)
+            length = held[-1].time - held[0].time if held else 0.
+            half = ended and len(held) > 1 and (length >= window / 2 or
+                                                not reader.begun)
+            # The packet that begins the next window completes this one.
+            if half or (not ended and length >= window):
+                part = held if ended else held[:-1]
+                yield from reader.read(packets.as_file(part), gone,
+                                       part[0].time)
+                start = held[0].time + stride
+                kept = [one for one in held if one.time >= start]
+                gone += len(held) - len(kept)
+                held = kept
+
+
+def _packets_of(container, encode, window, inferencer):
+    codec = container.streams.video[0].codec_context.name
+    if encode is None and codec in DIRECT:
+        return DirectPackets(container)
+    coding = inferencer.network.coding
+    trained = coding.get('codec') or (coding.get('encoding') or {}).get(
+        'codec')
+    choice = encode or (trained if trained in ('h264', 'mpeg4') else 'h264')
+    return EncodedPackets(container, choice, window)
+
+
+def _until(packets, seconds, name) -> Iterator[LivePacket]:
+    """Packets until the stream ends, breaks or was watched long enough."""
+    begun = False
+    try:
+        for live in packets:
+            begun = True
+            if seconds is not None and live.time > seconds:
+                return
+            yield live
+    except (av.FFmpegError, OSError) as error:
+        raise NoVideoStream(
+            f'{name}: the stream broke off ({error_text(error)})') from None
+    if not begun:
+        raise NoVideoStream(f'{name}: gave no picture')
+
+
+class _LiveReader:
+    """Read, track and classify one window after the other."""
+
+    def __init__(self, inferencer, clip) -> None:
+        self._inferencer, self._clip = inferencer, clip
+        self._tracker: Optional[FaceTracker] = None
+        self._tracked = 0
+        self.begun = False
+        self._failures = 0
+
+    def read(self, data: bytes, gone: int,
+             start: float) -> List[WindowPrediction]:
+        """Predict a window.
+
+        Args:
+            data (bytes): The window as a file.
+            gone (int): Pictures before it.
+            start (float): Its time in the stream.
+
+        Returns:
+            list[WindowPrediction]: One for each face.
+        """
+        clip = self._clip
+        try:
+            with clip.stage('open'):
+                video = CompressedVideo(data)
+            with video:
+                requests = self._requests(video, gone)
+                rate = video.fps
+        except CompressedVideoError as error:
+            self._count_failure(error)
+            return []
+        if not requests:
+            return []
+        self._failures = 0
+        found = classify(self._inferencer.network, requests,
+                         self._inferencer.batch_size)
+        return [make_window(request, scores, rate, gone, start)
+                for request, scores in found]
+
+    def _count_failure(self, error):
+        self._failures += 1
+        if self._failures >= _FAILURES:
+            raise CompressedVideoError(
+                f'{self._clip.name}: {_FAILURES} windows in a row cannot be '
+                f'read, the last one: {error}') from None
+
+    def _requests(self, video, gone):
+        from .inferencer import boxes_in
+        inferencer, clip = self._inferencer, self._clip
+        if not self.begun:
+            self.begun = True
+            self._tracker = inferencer.new_tracker(video)
+            clip.opened(video)
+        stop, boxes = len(video), {0: None}
+        if self._tracker is not None:
+            with clip.stage('faces'):
+                self._tracker.advance(
+                    video, max(self._tracked - gone, 0), stop, gone)
+                self._tracked = gone + stop
+                clip.faces.update(
+                    (face.face, face) for face in self._tracker.active)
+                boxes = boxes_in(self._tracker.active, video, 0, stop, gone)
+        return inferencer.requests_in(clip, video, 0, stop, boxes)

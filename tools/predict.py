@@ -1,0 +1,279 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Predict facial expressions in files, folders, cameras and streams.
+
+Exit code 0: every file has an answer; 1: nothing could be predicted; 2: wrong
+options; 3: some files have no answer, stderr says why; 130: interrupted (what
+was predicted until then is written)."""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+EXAMPLES = """examples:
+  # one clip: a table, and a time line with a window every second
+  python tools/predict.py config.py epoch_24.pth talk.mp4 --window 2 --stride 1
+
+  # everything that can be written about it
+  python tools/predict.py config.py epoch_24.pth talk.mp4 --window 2 \\
+      --json talk.json --csv talk.csv --plot talk.png --video talk_faces.mp4
+
+  # clips that show nothing but a face
+  python tools/predict.py config.py epoch_24.pth clips/ --crop none
+
+  # very many files: results are kept as they come, the same command goes on
+  python tools/predict.py config.py epoch_24.pth 'archive/**/*.mp4' \\
+      --workers 8 --jsonl results.jsonl
+  RAY_ADDRESS=head:6379 python tools/predict.py config.py epoch_24.pth \\
+      /shared/archive --engine ray --workers 64 --jsonl results.jsonl
+
+  # the first camera, and a network camera, for a minute each
+  python tools/predict.py config.py epoch_24.pth 0 --seconds 60
+  python tools/predict.py config.py epoch_24.pth rtsp://camera/live --seconds 60
+"""
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='of the training')
+    parser.add_argument('checkpoint', help='.pth, or an exported .onnx or '
+                        '.xml')
+    parser.add_argument('inputs', nargs='+', metavar='INPUT',
+                        help='file, folder, pattern; or one number of a '
+                        'camera, device, or address')
+    parser.add_argument('--quiet', action='store_true',
+                        help='no progress and no table')
+
+    group = parser.add_argument_group('prediction')
+    group.add_argument('--window', type=float, metavar='SECONDS',
+                       help='that are classified together (default: the '
+                       'whole file; 2 for cameras and addresses)')
+    group.add_argument('--stride', type=float, metavar='SECONDS',
+                       help='from one window to the next (default: --window)')
+    group.add_argument('--device', default='cpu',
+                       help='cpu, cuda, cuda:1 … or auto (cpu)')
+    group.add_argument('--batch-size', type=int, default=8, metavar='N',
+                       help='windows that go through the network together (8)')
+    group.add_argument('--threads', type=int, metavar='N',
+                       help='of the network (default: as many as PyTorch '
+                       'takes; with workers 1 in each)')
+
+    group = parser.add_argument_group('faces')
+    group.add_argument('--crop', choices=('auto', 'none', 'face'),
+                       default='auto', help='auto takes square pictures up to '
+                       '256 pixels for cropped ones')
+    group.add_argument('--detector', help='haar (default), haar:FILE.xml, '
+                       'yunet:FILE.onnx or python:MODULE:NAME')
+    group.add_argument('--first-faces-only', action='store_true',
+                       help='look for faces until there is one, not on every '
+                       'I picture')
+    group.add_argument('--max-faces', type=int, default=8, metavar='N')
+    group.add_argument('--clip-size', type=int, metavar='PIXELS',
+                       help='side of the clips of the training (default: '
+                       'known from the checkpoint or the pipeline)')
+
+    group = parser.add_argument_group('results')
+    group.add_argument('--json', metavar='FILE', help='everything')
+    group.add_argument('--csv', metavar='FILE', help='a row for each window')
+    group.add_argument('--plot', metavar='FILE', help='time line as .png, '
+                       '.pdf or .svg; with several files a folder')
+    group.add_argument('--video', metavar='FILE', help='.mp4 with boxes, '
+                       'labels and residuals; with several files a folder')
+
+    group = parser.add_argument_group('many files')
+    group.add_argument('--workers', type=int, default=0, metavar='N',
+                       help='processes (0: this one)')
+    group.add_argument('--engine', choices=('local', 'ray'), default='local',
+                       help='ray needs mmfer[bulk]')
+    group.add_argument('--jsonl', metavar='FILE', help='a line for each file '
+                       'as soon as it is done; an interrupted run is '
+                       'continued')
+
+    group = parser.add_argument_group('cameras and addresses')
+    group.add_argument('--seconds', type=float, help='stop after so much')
+    group.add_argument('--input-format', metavar='NAME',
+                       help="FFmpeg's name of a format or kind of device")
+    group.add_argument('--input-option', action='append', default=[],
+                       metavar='NAME=VALUE', help='such as '
+                       'video_size=640x480; repeatable')
+    group.add_argument('--encode', choices=('h264', 'mpeg4'),
+                       help='encode the pictures anew even if the packets of '
+                       'the source could be used')
+    args = parser.parse_args(argv)
+    _check(parser, args)
+    return args
+
+
+def _check(parser, args):
+    from mmfer.apis.clip_sources import is_stream
+    args.live = bool(args.input_format) or any(map(is_stream, args.inputs))
+    wrong = [text for text in args.input_option if '=' not in text]
+    if wrong:
+        parser.error(f'--input-option {wrong[0]}: expected NAME=VALUE')
+    if args.live:
+        if len(args.inputs) > 1:
+            parser.error('a camera or an address is predicted alone')
+        for name in ('video', 'jsonl'):
+            if getattr(args, name):
+                parser.error(f'--{name} is for files; save the stream first')
+        if args.workers or args.engine == 'ray':
+            parser.error('--workers and --engine are for files')
+    elif args.seconds or args.input_option or args.encode:
+        parser.error('--seconds, --input-option and --encode are for cameras '
+                     'and addresses')
+    args.many = bool(args.workers or args.jsonl or args.engine == 'ray')
+    if args.threads is not None and (args.many or args.threads < 1):
+        parser.error('--threads is at least 1, and not for many files')
+    if args.workers < 0 or (args.engine == 'ray' and not args.workers):
+        parser.error('--workers is not negative, and --engine ray needs some')
+
+
+def _settings(args):
+    return dict(
+        config=args.config, checkpoint=args.checkpoint, device=args.device,
+        window=args.window, stride=args.stride, crop=args.crop,
+        detector=args.detector, batch_size=args.batch_size,
+        redetect=not args.first_faces_only, max_faces=args.max_faces,
+        clip_size=args.clip_size)
+
+
+def _predict_many(args, sink):
+    from mmfer.apis.engines import predict_many
+    from mmfer.progress import ProgressLine
+    line = []
+
+    def progress(done, total):
+        if not line:
+            line.append(ProgressLine('predict', total, done, 'files',
+                                     shown=not args.quiet))
+        line[0].step(done - line[0].done)
+
+    try:
+        sink += predict_many(_settings(args), args.inputs, args.engine,
+                             args.workers, args.jsonl, progress=progress)
+    finally:
+        if line:
+            line[0].__exit__()
+
+
+def _predict_here(args, sink):
+    from mmfer.apis import FERInferencer
+    from mmfer.apis.clip_sources import expand_inputs
+    from mmfer.progress import ProgressLine
+    pairs = expand_inputs(args.inputs)
+    inferencer = FERInferencer(**_settings(args))
+    if len(pairs) > 1:
+        with ProgressLine('predict', len(pairs), unit='files',
+                          shown=not args.quiet) as line:
+            for clip in inferencer.iterate([name for name, _ in pairs]):
+                sink.append(clip)
+                line.step()
+        return
+    line = []
+
+    def on_window(clip):
+        if not line:
+            line.append(ProgressLine('predict', clip.planned, unit='windows',
+                                     shown=not args.quiet))
+        # Several faces share a window.
+        line[0].step(clip.read_windows - line[0].done)
+
+    try:
+        sink += inferencer.iterate([pairs[0][0]], on_window)
+    finally:
+        if line:
+            line[0].__exit__()
+
+
+def _predict_live(args, sink):
+    from mmfer.apis import FERInferencer
+    from mmfer.apis.clip_progress import ClipProgress
+    from mmfer.apis.live import live_windows
+    inferencer = FERInferencer(**_settings(args))
+    clip = ClipProgress(args.inputs[0], inferencer.classes)
+    try:
+        for window in live_windows(
+                inferencer, args.inputs[0], args.seconds, args.input_format,
+                dict(text.split('=', 1) for text in args.input_option),
+                args.encode, clip=clip):
+            clip.keep(window)
+            if not args.quiet:
+                best = int(window.scores.argmax())
+                print(f'{window.start:8.2f} s  face {window.face}  '
+                      f'{inferencer.classes[best]} '
+                      f'{window.scores[best]:.3f}', flush=True)
+    finally:
+        clip.is_read = True
+        sink.append(clip.prediction())
+
+
+def _write(args, clips):
+    from mmfer.apis.outputs import as_table, write_csv, write_json
+    if args.json:
+        write_json(clips, args.json)
+    if args.csv:
+        write_csv(clips, args.csv)
+    answered = [clip for clip in clips if clip.faces]
+    if args.plot:
+        from mmfer.visualization.timeline import draw_timeline
+        for clip in answered:
+            draw_timeline(clip, _output(args.plot, clip, clips, '.png'))
+    if args.video:
+        from mmfer.visualization.annotated_video import write_annotated_video
+        for clip in answered:
+            write_annotated_video(clip.path, clip,
+                                  _output(args.video, clip, clips, '.mp4'))
+    if not args.quiet and not args.live:
+        print(as_table(clips))
+
+
+def _output(asked, clip, clips, suffix):
+    """The file itself for one clip, otherwise one in a folder."""
+    if len(clips) == 1 and not os.path.isdir(asked):
+        path = Path(asked)
+    else:
+        # The folders of the clip are part of the name: stems may repeat.
+        common = os.path.commonpath(
+            [os.path.dirname(os.path.abspath(c.path)) for c in clips])
+        name = os.path.relpath(os.path.abspath(clip.path), common)
+        path = Path(asked) / (name.replace(os.sep, '_') + suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    if args.threads:
+        os.environ.setdefault('OMP_NUM_THREADS', str(args.threads))
+        import torch
+        torch.set_num_threads(args.threads)
+    from mmfer.worker_processes import WorkersFailed
+    clips = []
+    predict = _predict_live if args.live else \
+        _predict_many if args.many else _predict_here
+    stopped = False
+    try:
+        predict(args, clips)
+    except KeyboardInterrupt:
+        stopped = True
+        print('interrupted', file=sys.stderr)
+    except (ValueError, OSError, ImportError, WorkersFailed) as error:
+        sys.exit(f'error: {error}')
+    if clips:
+        try:
+            _write(args, clips)
+        except (OSError, ValueError, ImportError) as error:
+            sys.exit(f'error: {error}')
+    for clip in clips:
+        for text in filter(None, [clip.error, *clip.warnings]):
+            print(f'{"error" if clip.error else "warning"}: {text}',
+                  file=sys.stderr)
+    if stopped:
+        sys.exit(130)
+    without = sum(clip.error is not None for clip in clips)
+    sys.exit(0 if not without else 1 if without == len(clips) else 3)
+
+
+if __name__ == '__main__':
+    main()
