@@ -63,6 +63,13 @@ class IdentityMIHead(BaseModule):
             batches tell the same with less noise. They are held fixed; the
             gradient of the batch is scaled as if all were new. Saved in
             checkpoints. Defaults to 0, the batch alone.
+        given_expression (bool): Whether the mean code of each expression (in
+            the batch and the memory) is taken off the expression codes
+            first: the dependence *given* the expression. Most of what a code
+            says is the expression; who happens to show which in a batch is
+            chance, and its gradient works against the classifier. What is
+            left within an expression is where a person is. Needs the labels
+            of expressions only. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation.
             Defaults to None.
 
@@ -79,6 +86,7 @@ class IdentityMIHead(BaseModule):
                  ramp: float = 0.1,
                  steps: int = 5,
                  memory: int = 0,
+                 given_expression: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         if warmup < 0 or ramp < 0 or warmup + ramp > 1:
@@ -102,6 +110,7 @@ class IdentityMIHead(BaseModule):
                 f'{type(self.penalty).__name__}')
         self.memory = PairMemory(memory, expression_channels,
                                  identity_channels) if memory else None
+        self.given_expression = given_expression
         self._negative = deque(maxlen=ALARM_STEPS)
         self._alarmed = False
 
@@ -155,27 +164,31 @@ class IdentityMIHead(BaseModule):
                 f'head identity_channels={self.identity_channels}')
         return torch.stack(stack)
 
-    def learning_loss(self, expression: torch.Tensor,
-                      identity: torch.Tensor) -> torch.Tensor:
+    def learning_loss(self, expression: torch.Tensor, identity: torch.Tensor,
+                      labels: torch.Tensor) -> torch.Tensor:
         """Give what the estimator minimises.
 
         Args:
             expression (torch.Tensor): (N, D_E), of all processes.
             identity (torch.Tensor): (N, D_I), of all processes.
+            labels (torch.Tensor): Expressions, int64 (N, ), likewise.
 
         Returns:
             torch.Tensor: Scalar; no gradient reaches the model.
         """
-        return self.penalty.learning_loss(expression.detach(),
-                                          identity.detach())
+        expression = expression.detach()
+        if self.given_expression:
+            expression = without_class_means(expression, labels)
+        return self.penalty.learning_loss(expression, identity.detach())
 
-    def loss(self, expression: torch.Tensor,
-             identity: torch.Tensor) -> Dict[str, torch.Tensor]:
+    def loss(self, expression: torch.Tensor, identity: torch.Tensor,
+             labels: torch.Tensor) -> Dict[str, torch.Tensor]:
         """Give what the model minimises.
 
         Args:
             expression (torch.Tensor): (N, D_E), of this process.
             identity (torch.Tensor): (N, D_I), of this process.
+            labels (torch.Tensor): Expressions, int64 (N, ), of this process.
 
         Returns:
             dict: ``loss_identity``, weighted, the only one with a gradient;
@@ -184,7 +197,8 @@ class IdentityMIHead(BaseModule):
         weight = self.current_weight()
         # The gradient is taken even at weight zero, so that every parameter
         # takes part in each step, as DistributedDataParallel demands.
-        value = self._value(gather(expression), gather(identity.detach()))
+        value = self._value(
+            gather(expression), gather(identity.detach()), gather(labels))
         self._watch(value)
         processes = get_world_size()
         if processes > 1:
@@ -196,17 +210,21 @@ class IdentityMIHead(BaseModule):
             identity_penalty=value.detach(),
             identity_weight=value.new_tensor(weight))
 
-    def _value(self, expression: torch.Tensor,
-               identity: torch.Tensor) -> torch.Tensor:
+    def _value(self, expression: torch.Tensor, identity: torch.Tensor,
+               labels: torch.Tensor) -> torch.Tensor:
         """Penalty of the joint batch, with what is remembered."""
-        if self.memory is None:
-            return self.penalty(expression, identity)
         # A model in half precision is remembered in single precision.
-        together = self.memory.join(expression.float(), identity.float())
-        value = self.penalty(*together)
-        scale = len(together[0]) / len(expression)
-        if self.training:
-            self.memory.remember(expression, identity)
+        new = expression.float(), identity.float(), labels
+        if self.memory is not None:
+            codes, identities, classes = self.memory.join(*new)
+            if self.training:
+                self.memory.remember(*new)
+        else:
+            codes, identities, classes = new
+        if self.given_expression:
+            codes = without_class_means(codes, classes)
+        value = self.penalty(codes, identities)
+        scale = len(codes) / len(expression)
         return value.detach() + scale * (value - value.detach())
 
     def _watch(self, value: torch.Tensor) -> None:
@@ -248,6 +266,23 @@ def build_penalty(cfg: dict, x_channels: int,
         raise ValueError(f'no dependence penalty {name!r}; there are '
                          f'{", ".join(sorted(DEPENDENCE.module_dict))}')
     return kind(x_channels=x_channels, y_channels=y_channels, **options)
+
+
+def without_class_means(codes: torch.Tensor,
+                        labels: torch.Tensor) -> torch.Tensor:
+    """Take the mean code of each class off the codes.
+
+    Args:
+        codes (torch.Tensor): (N, D).
+        labels (torch.Tensor): int64 (N, ).
+
+    Returns:
+        torch.Tensor: (N, D); the rows of each class add up to zero.
+    """
+    _, members, sizes = labels.unique(return_inverse=True, return_counts=True)
+    sums = codes.new_zeros((len(sizes), codes.shape[1])).index_add(
+        0, members, codes)
+    return codes - (sums / sizes[:, None])[members]
 
 
 def gather(features: torch.Tensor) -> torch.Tensor:

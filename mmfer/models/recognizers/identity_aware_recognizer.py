@@ -124,7 +124,8 @@ class IdentityAwareRecognizer(Recognizer2D):
             inputs (torch.Tensor | dict): The batch.
             data_samples (list[ActionDataSample], optional): Defaults to None.
             mode (str): 'tensor', 'loss', 'predict', or 'game': the losses
-                without the penalty, and both codes. Defaults to 'tensor'.
+                without the penalty, both codes and the labels. Defaults to
+                'tensor'.
             **kwargs: As in ``Recognizer2D``.
 
         Returns:
@@ -148,15 +149,17 @@ class IdentityAwareRecognizer(Recognizer2D):
         """
         if self.identity_head is None:
             return super().loss(inputs, data_samples, **kwargs)
-        losses, expression, identity = self._losses_and_codes(
+        losses, expression, identity, labels = self._losses_and_codes(
             inputs, data_samples)
-        losses.update(self.identity_head.loss(expression, identity))
+        losses.update(
+            self.identity_head.loss(expression, identity, labels))
         return losses
 
     def _losses_and_codes(
             self, inputs: Inputs, data_samples: List
-    ) -> Tuple[Dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
-        """Losses but the penalty; codes (N, D_E) and (N, D_I)."""
+    ) -> Tuple[Dict[str, torch.Tensor], torch.Tensor, torch.Tensor,
+               torch.Tensor]:
+        """Losses but the penalty; codes (N, D_E), (N, D_I); labels."""
         maps, _ = self.extract_feat(inputs, data_samples=data_samples)
         expression = self.cls_head.embed(maps)
         if len(expression) != len(data_samples):
@@ -166,11 +169,13 @@ class IdentityAwareRecognizer(Recognizer2D):
         losses = self.cls_head.loss_by_feat(
             self.cls_head.classify(expression), data_samples)
         identity = self._identities(inputs, data_samples).to(expression.device)
+        labels = torch.cat([sample.gt_label for sample in data_samples])
+        labels = labels.to(expression.device)
         if self.apex_decoder is not None:
             apex, valid = self._apex(inputs, data_samples)
             losses.update(
                 self.apex_decoder.loss(expression, identity, apex, valid))
-        return losses, expression, identity
+        return losses, expression, identity, labels
 
     def _identities(self, inputs: Inputs, data_samples: List) -> torch.Tensor:
         if not self._identity_encoder:
@@ -222,24 +227,23 @@ class IdentityAwareRecognizer(Recognizer2D):
         model_wrapper = optim_wrapper['model']
         with model_wrapper.optim_context(run):
             data = self.data_preprocessor(data, training=True)
-            losses, expression, identity = run(**data, mode='game')
+            losses, *codes = run(**data, mode='game')
         log = self._estimator_steps(
-            gather(expression.detach()), gather(identity),
+            [gather(code.detach()) for code in codes],
             optim_wrapper['estimator'])
         # The game's second move leaves the estimator as it is.
         self.estimator.requires_grad_(False)
-        losses.update(self.identity_head.loss(expression, identity))
+        losses.update(self.identity_head.loss(*codes))
         total, log_vars = self.parse_losses(losses)
         model_wrapper.update_params(total)
         self.estimator.requires_grad_(True)
         log_vars.update(log)
         return log_vars
 
-    def _estimator_steps(self, expression: torch.Tensor,
-                         identity: torch.Tensor,
+    def _estimator_steps(self, codes: List[torch.Tensor],
                          wrapper: OptimWrapper) -> Dict[str, torch.Tensor]:
         """Train the estimator; every process does the same steps."""
         for _ in range(self.identity_head.steps):
-            value = self.identity_head.learning_loss(expression, identity)
+            value = self.identity_head.learning_loss(*codes)
             wrapper.update_params(value)
         return dict(estimator_objective=value.detach())
