@@ -12,7 +12,7 @@ from mmfer.codec import CompressedVideo
 
 from .lettering import bars, caption, label_chip, paste
 from .palette import class_colours, rgb
-from .timeline import scores_over_time
+from .timeline import ASSUMED_FPS, scores_over_time
 from .video_writer import (StoredPictures, even, iterate_frames, mp4_writer,
                            resized, tell)
 
@@ -62,9 +62,8 @@ def write_annotated_video(
         with mp4_writer(path, *painter.size, video.fps) as write:
             frames = iterate_frames(source, video.rotation)
             for index, frame in zip(range(total), frames):
-                seconds = index / (video.fps or 25)
-                since = (index - stored.start(index)) / (video.fps or 25)
-                write(painter(frame, stored(index)[0], index, seconds, since))
+                write(painter(frame, stored(index)[0], index,
+                              index - stored.start(index)))
                 tell(progress, index + 1, total)
     return Path(path)
 
@@ -73,7 +72,7 @@ class _Painter:
     """Lay out and draw the pictures of one annotated video."""
 
     def __init__(self, prediction: Any, width: int, height: int) -> None:
-        self._prediction = prediction
+        self._rate = prediction.fps or ASSUMED_FPS
         self._classes = tuple(map(str, prediction.classes))
         self._colours = tuple(class_colours(self._classes))
         self._faces = sorted(
@@ -97,13 +96,13 @@ class _Painter:
         self._bars = lru_cache(64)(self._draw_bars)
 
     def __call__(self, frame: np.ndarray, residual: np.ndarray, index: int,
-                 seconds: float, since: float) -> np.ndarray:
+                 chained: int) -> np.ndarray:
         canvas = np.full((self.size[1], self.size[0], 3), _GROUND, np.uint8)
         picture = resized(frame, *self._picture)
         if not picture.flags.writeable:
             picture = picture.copy()
         for face in reversed(self._faces):
-            self._mark(picture, face, index, seconds)
+            self._mark(picture, face, index)
         top = (self.size[1] - self._picture[1]) // 2
         paste(canvas, picture, 0, top)
         left, top = self._picture[0] + _MARGIN, _MARGIN
@@ -111,25 +110,21 @@ class _Painter:
         paste(canvas, resized(residual, *self._inset), left, top)
         top += self._inset[1] + 4
         paste(canvas, caption(
-            f'residual of the last {since:.1f} s', inner), left, top)
+            f'residual of the last {chained / self._rate:.1f} s', inner), left, top)
         top += 18
         paste(canvas, caption(
-            f'{seconds:6.2f} s   picture {index}'.strip(), inner), left, top)
+            f'{index / self._rate:.2f} s   picture {index}', inner), left, top)
         top += 18 + _MARGIN - 4
         for face in self._shown:
-            patch = self._bars(face.face, self._span(face, seconds))
+            patch = self._bars(face.face, self._span(face, index))
             paste(canvas, patch, left, top)
             top += len(patch) + _MARGIN
         return canvas
 
-    def _span(self, face: Any, seconds: float) -> int:
-        """Number of the span of the time line, -1 outside of it."""
+    def _span(self, face: Any, index: int) -> int:
+        """Number of the span of the time line; any other outside of it."""
         edges = self._over_time[face.face][0]
-        # The end of the last window is that of the clip's last picture.
-        if not edges[0] - 1e-6 <= seconds <= edges[-1] + 1e-6:
-            return -1
-        at = int(np.searchsorted(edges, seconds + 1e-6, 'right')) - 1
-        return min(at, len(edges) - 2)
+        return int(np.searchsorted(edges, index, 'right')) - 1
 
     def _scores(self, number: int, span: int) -> np.ndarray:
         scores = self._over_time[number][1]
@@ -142,9 +137,8 @@ class _Painter:
         return bars(self._classes, self._colours, self._scores(number, span),
                     title, _PANEL - 2 * _MARGIN, _ROW)
 
-    def _mark(self, picture: np.ndarray, face: Any, index: int,
-              seconds: float) -> None:
-        scores = self._scores(face.face, self._span(face, seconds))
+    def _mark(self, picture: np.ndarray, face: Any, index: int) -> None:
+        scores = self._scores(face.face, self._span(face, index))
         box = face.boxes.get(index)
         if np.isnan(scores).any() or (face.boxes and box is None):
             return

@@ -9,6 +9,8 @@ from .palette import INK, class_colours, ink_on
 from .saving import new_figure, save_figure
 
 _FAINT = '#5F6368'
+#: Where a file does not say how many pictures a second it has.
+ASSUMED_FPS = 25.
 
 
 def scores_over_time(
@@ -21,29 +23,26 @@ def scores_over_time(
         num_classes (int): K.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: S + 1 edges in seconds, ascending, and
-        S rows of K probabilities, float64; NaN where no window is.
+        tuple[np.ndarray, np.ndarray]: S + 1 display indices, int64 ascending,
+        where spans begin, the last one behind the end; and S rows of K
+        probabilities, float64, NaN where no window is.
 
     Examples:
         >>> from types import SimpleNamespace as Window
         >>> edges, scores = scores_over_time([
-        ...     Window(start=0., end=2., scores=[1., 0.]),
-        ...     Window(start=1., end=3., scores=[0., 1.])], 2)
+        ...     Window(first=0, last=49, scores=[1., 0.]),
+        ...     Window(first=25, last=74, scores=[0., 1.])], 2)
         >>> edges.tolist(), scores.tolist()
-        ([0.0, 1.0, 2.0, 3.0], [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+        ([0, 25, 50, 75], [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     """
-    if not windows:
-        return np.zeros(1), np.zeros((0, num_classes))
-    edges = np.unique([[window.start, window.end] for window in windows])
-    if len(edges) == 1:  # one picture
-        edges = np.array([edges[0], edges[0] + 1e-3])
-    total = np.zeros((len(edges) - 1, num_classes))
-    count = np.zeros((len(edges) - 1, 1))
-    for window in windows:
-        first, last = np.searchsorted(edges, [window.start, window.end])
-        last = max(last, first + 1)
-        total[first:last] += np.asarray(window.scores, np.float64)
-        count[first:last] += 1
+    spans = [(window.first, window.last + 1) for window in windows]
+    edges = np.unique(np.array(spans, np.int64))
+    total = np.zeros((max(len(edges) - 1, 0), num_classes))
+    count = np.zeros((len(total), 1))
+    for window, span in zip(windows, spans):
+        first, stop = np.searchsorted(edges, span)
+        total[first:stop] += np.asarray(window.scores, np.float64)
+        count[first:stop] += 1
     scores = np.full_like(total, np.nan)
     np.divide(total, count, out=scores, where=count > 0)
     return edges, scores
@@ -80,8 +79,9 @@ def draw_timeline(prediction: Any,
     height = top + len(faces) * (lane + gap) - gap + bottom
     figure = new_figure(width, height, dpi)
     left, right = 1.35 / width, 1 - .25 / width
-    end = max([prediction.duration] +
-              [w.end for face in faces for w in face.windows])
+    rate = prediction.fps or ASSUMED_FPS
+    end = max([prediction.frames] +
+              [w.last + 1 for face in faces for w in face.windows]) / rate
     for number, face in enumerate(faces):
         upper = 1 - (top + number * (lane + gap)) / height
         strip, thin = .2 / height, .03 / height
@@ -89,8 +89,7 @@ def draw_timeline(prediction: Any,
                                 right - left, lane / height - strip - thin))
         below = figure.add_axes((left, upper - lane / height, right - left,
                                  strip))
-        _draw_lane(axes, below, face, prediction.classes, colours,
-                   max(end, 1e-3))
+        _draw_lane(axes, below, face, prediction.classes, colours, rate, end)
         share = f'{face.label}\n{100 * float(max(face.scores)):.0f} %'
         figure.text(
             left - .52 / width, upper - .5 * lane / height,
@@ -105,8 +104,9 @@ def draw_timeline(prediction: Any,
     return save_figure(figure, path)
 
 
-def _draw_lane(axes, below, face, classes, colours, end) -> None:
+def _draw_lane(axes, below, face, classes, colours, rate, end) -> None:
     edges, scores = scores_over_time(face.windows, len(classes))
+    edges = edges / rate
     # Each span twice, at its two ends, so that steps are upright.
     times = np.repeat(edges, 2)[1:-1]
     steps = np.nan_to_num(np.repeat(scores, 2, axis=0))

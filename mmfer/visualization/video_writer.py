@@ -55,12 +55,12 @@ class StoredPictures:
 
     def __init__(self, video: CompressedVideo, span: float = 2.) -> None:
         self._video = video
-        self._span = max(round(span * (video.fps or 25)), 1)
+        self.span = max(round(span * (video.fps or 25)), 1)
         self._first, self._chains = 0, []
 
     def start(self, index: int) -> int:
         """Return the picture at which the chain of a picture begins."""
-        return index // self._span * self._span
+        return index // self.span * self.span
 
     def __call__(self, index: int) -> tuple:
         """Draw what is stored up to a picture.
@@ -86,7 +86,7 @@ class StoredPictures:
 
     def _read(self, index: int) -> None:
         start = self.start(index)
-        stop = min(index + _AHEAD, start + self._span, len(self._video))
+        stop = min(index + _AHEAD, start + self.span, len(self._video))
         asked = range(index, max(stop, index + 1))
         self._first = index
         try:
@@ -100,7 +100,8 @@ def mp4_writer(path: Union[str, Path],
                width: int,
                height: int,
                fps: float,
-               quality: int = 20) -> Iterator[Callable]:
+               quality: int = 20,
+               gop: Optional[int] = None) -> Iterator[Callable]:
     """Write an MP4 that browsers play; nothing is left of half a file.
 
     H.264 where PyAV has an encoder for it, as its wheels do, else MPEG-4.
@@ -110,6 +111,8 @@ def mp4_writer(path: Union[str, Path],
         width, height (int): Even numbers.
         fps (float): Pictures a second; 0 counts as 25.
         quality (int): CRF of x264; lower is better. Defaults to 20.
+        gop (int, optional): Pictures from one key picture to the next: few
+            make it quick to jump. Defaults to None, the encoder's choice.
 
     Yields:
         Callable: Takes one uint8 (height, width, 3) RGB array.
@@ -121,6 +124,8 @@ def mp4_writer(path: Union[str, Path],
         stream = container.add_stream(_encoder(), rate=rate)
         stream.width, stream.height = width, height
         stream.pix_fmt = 'yuv420p'
+        if gop:
+            stream.gop_size = gop
         if stream.codec_context.name == 'libx264':
             stream.options = dict(crf=str(quality), preset='veryfast')
         else:
