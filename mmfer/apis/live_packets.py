@@ -154,28 +154,28 @@ class EncodedPackets:
         self.fps = float(self._rate)
         self._codec = codec
         self._group = max(1, round(window * self.fps))
+        # An encoder belongs to a container; nothing is written to this one.
+        self._shelf = av.open(io.BytesIO(), 'w', format='mp4')
         self._encoder = None
 
     def _make_encoder(self, frame):
-        encoder = av.CodecContext.create(ENCODERS[self._codec], 'w')
-        # MPEG-4 of odd sizes cannot be read exactly everywhere.
+        options = {
+            'h264': {'preset': 'veryfast', 'tune': 'zerolatency', 'crf': '20',
+                     'x264-params': f'keyint={self._group}:'
+                     f'min-keyint={self._group}:scenecut=0:weightp=0'},
+            'mpeg4': {'qmin': '3', 'qmax': '3', 'flags': '+cgop',
+                      'g': str(self._group), 'sc_threshold': '1000000000'},
+        }[self._codec]
+        encoder = self._shelf.add_stream(
+            ENCODERS[self._codec], rate=self._rate,
+            options={'threads': '1', 'bf': '0', **options})
+        # Sizes off this grid are slower to read exactly.
         encoder.width, encoder.height = (
             max(16, round(side / 16) * 16)
             for side in (frame.width, frame.height))
         encoder.pix_fmt = 'yuv420p'
-        encoder.framerate = self._rate
-        encoder.time_base = 1 / self._rate
-        encoder.gop_size = self._group
-        encoder.max_b_frames = 0
-        encoder.thread_count = 1
-        encoder.flags |= av.codec.context.Flags.global_header.value
-        encoder.options = {
-            'h264': {'preset': 'veryfast', 'tune': 'zerolatency', 'crf': '20',
-                     'x264-params': f'keyint={self._group}:'
-                     f'min-keyint={self._group}:scenecut=0:weightp=0'},
-            'mpeg4': {'qmin': '3', 'qmax': '3', 'flags': '+cgop+global_header',
-                      'sc_threshold': '1000000000'},
-        }[self._codec]
+        encoder.codec_context.thread_count = 1
+        self._shelf.start_encoding()
         return encoder
 
     def __iter__(self) -> Iterator[LivePacket]:
@@ -207,15 +207,8 @@ class EncodedPackets:
         Returns:
             bytes: An MP4 file.
         """
-
-        def add_stream(out):
-            stream = out.add_stream(ENCODERS[self._codec], rate=self._rate)
-            stream.width = self._encoder.width
-            stream.height = self._encoder.height
-            stream.codec_context.extradata = self._encoder.extradata
-            return stream
-
-        return _written(packets, add_stream, self.fps)
+        return _written(packets, lambda out: out.add_stream_from_template(
+            self._encoder), self.fps)
 
 
 def _written(packets: List[LivePacket], add_stream, fps: float) -> bytes:
