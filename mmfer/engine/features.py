@@ -261,4 +261,5 @@ def split_dataloader(config: dict,
     config['sampler'] = dict(type='DefaultSampler', shuffle=False)
     config['persistent_workers'] = False
     config.pop('batch_sampler', None)
-    return Runner.build_dataloader(config)
+    # With a seed the sampler asks no other process for one.
+    return Runner.build_dataloader(config, seed=0)

@@ -1,9 +1,12 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Measure identity leakage at the end of the training."""
 import os.path as osp
+import random
 from contextlib import ExitStack, contextmanager
 from typing import Iterator, Optional
 
+import numpy as np
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
@@ -119,7 +122,7 @@ class LeakageHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        with _averaged_weights(runner):
+        with _averaged_weights(runner), _random_state_kept():
             report = measure_leakage(
                 model,
                 *self._loaders,
@@ -147,3 +150,16 @@ def _averaged_weights(runner) -> Iterator[None]:
                 hook.before_val_epoch(runner)
                 stack.callback(hook.after_val_epoch, runner)
         yield
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Go on drawing as if nothing had been drawn in between.
+
+    Data sets of a loader without worker processes draw in this one.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+    random.setstate(python)
+    np.random.set_state(numpy)
