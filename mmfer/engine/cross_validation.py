@@ -198,7 +198,8 @@ class FoldRun:
         self.part = owner.plan.split if fold is None else fold
         part = 'split' if fold is None else f'fold{fold}'
         self.folder = owner.work_dir / f'{part}_seed{seed}'
-        self.config = self.folder / f'{owner.name}.py'
+        # mmengine writes what it ran, also `resume`, right into the folder.
+        self.config = self.folder / 'config' / f'{owner.name}.py'
         self.title = f'{"split" if fold is None else "fold"} {self.part}, ' \
             f'seed {seed}'
         self._selects = owner.plan.selection is not None
@@ -275,8 +276,8 @@ class FoldRun:
             if self.result() is not None:
                 return
             self.check()
-            if not self.config.exists():
-                write_text(self.config, self.cfg.pretty_text)
+            self.config.parent.mkdir(exist_ok=True)
+            write_text(self.config, self.cfg.pretty_text)
             write_text(self.folder / DIGEST, self._digest + '\n')
             start = time.monotonic()
 

@@ -20,6 +20,7 @@ args = parser.parse_args()
 
 cfg = {}
 exec(Path(args.config).read_text(), cfg)
+assert not cfg.get('load_from'), 'the config of a resumed training'
 dataset = cfg['test_dataloader']['dataset']
 with zipfile.ZipFile(args.checkpoint) as archive:
     fold, _, epoch = map(int, archive.read('checkpoint').split())

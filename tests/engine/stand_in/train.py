@@ -21,6 +21,9 @@ args = parser.parse_args()
 
 cfg = {}
 exec(Path(args.config).read_text(), cfg)
+# As mmengine does: what was run, the checkpoint to resume from included.
+cfg_text = Path(args.config).read_text() + f'load_from = {args.resume!r}\n'
+(args.work_dir / Path(args.config).name).write_text(cfg_text)
 dataset = cfg['train_dataloader']['dataset']
 fold, seed = dataset['fold'], cfg['randomness']['seed']
 print('devices', os.environ.get('CUDA_VISIBLE_DEVICES'))
