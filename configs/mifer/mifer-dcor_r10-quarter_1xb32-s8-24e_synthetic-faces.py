@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 # The recommended form: residuals and motion chained from the start of the
-# clip, and the distance correlation as penalty. It has no estimator.
+# clip, and as penalty the distance correlation given the expression, over the
+# last 256 clips. It has no estimator.
 _base_ = [
     '../_base_/models/residual_r10-quarter.py',
     '../_base_/datasets/synthetic-faces.py',
@@ -39,9 +40,11 @@ model = dict(
         penalty=dict(type='dcor'),
         expression_channels=256,
         identity_channels=16,
-        weight=1.0,
+        weight=3.0,
         warmup=0.1,
-        ramp=0.2))
+        ramp=0.2,
+        memory=224,
+        given_expression=True))
 
 # `estimator` is looked at by penalties that learn.
 optim_wrapper = dict(

@@ -5,4 +5,9 @@
 _base_ = 'mifer-dcor_r10-quarter_1xb32-s8-24e_synthetic-faces.py'
 
 model = dict(
-    identity_head=dict(penalty=dict(type='vclub'), weight=0.03, steps=5))
+    identity_head=dict(
+        penalty=dict(type='vclub'),
+        weight=0.03,
+        steps=5,
+        memory=0,
+        given_expression=False))
