@@ -12,7 +12,9 @@ model = dict(
         penalty=dict(type='dcor'),
         expression_channels=512,
         identity_channels=64,
-        weight=1.0,
+        weight=3.0,
         warmup=0.1,
-        ramp=0.2))
+        ramp=0.2,
+        memory=224,
+        given_expression=True))
 model_wrapper_cfg = dict(type='mmfer.MinMinDistributedDataParallel')
