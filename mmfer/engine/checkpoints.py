@@ -98,11 +98,13 @@ def validated_epochs(work_dir: Path) -> set:
             if 'epoch' not in record and 'step' in record}
 
 
-def read_scalars(work_dir: Path) -> List[dict]:
+def read_scalars(work_dir: Path, since: float = 0.) -> List[dict]:
     """Read what mmengine logged, oldest attempt first.
 
     Args:
         work_dir (Path): Folder of a training.
+        since (float): Leave out attempts that wrote nothing after this time,
+            in seconds as of ``time.time``. Defaults to 0, none.
 
     Returns:
         list[dict]: Records; those of training have ``epoch``, those of
@@ -110,6 +112,8 @@ def read_scalars(work_dir: Path) -> List[dict]:
     """
     records = []
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        if path.stat().st_mtime < since:
+            continue
         for line in path.read_text(encoding='utf-8').splitlines():
             try:
                 records.append(json.loads(line))

@@ -358,6 +358,7 @@ class _EpochTeller:
     def __init__(self, run: FoldRun, epoch: int, epochs: int) -> None:
         self.run, self.begun, self.epochs = run, epoch, epochs
         self.told = epoch
+        self.begin = time.time()
         self.start = self.looked = time.monotonic()
 
     def __call__(self) -> None:
@@ -365,7 +366,7 @@ class _EpochTeller:
         if now - self.looked < 3:
             return
         self.looked = now
-        records = read_scalars(self.run.folder)
+        records = read_scalars(self.run.folder, since=self.begin)
         # A record of the next epoch says that one is finished.
         epoch = max([r['epoch'] for r in records if 'epoch' in r] or [0]) - 1
         if epoch <= self.told:

@@ -6,7 +6,7 @@ import os
 import torch
 
 from mmfer.engine.checkpoints import (best_checkpoint, epoch_checkpoints,
-                                      is_whole, resume_point,
+                                      is_whole, read_scalars, resume_point,
                                       validated_epochs, validation_due)
 
 
@@ -71,6 +71,14 @@ def test_the_newest_best_checkpoint_that_is_whole(tmp_path):
     assert best_checkpoint(tmp_path)[0] == 3
     _cut(tmp_path / 'best_fer_UAR_epoch_3.pth')
     assert best_checkpoint(tmp_path)[0] == 12
+
+
+def test_logs_of_earlier_attempts_can_be_left_out(tmp_path):
+    _training(tmp_path, [1, 2], [1])
+    log, = tmp_path.glob('*/vis_data/scalars.json')
+    os.utime(log, (1e9, 1e9))
+    assert len(read_scalars(tmp_path)) == 3
+    assert read_scalars(tmp_path, since=1e9 + 1) == []
 
 
 def test_when_mmengine_validates():
