@@ -54,20 +54,22 @@ class DistanceCorrelation(DependencePenalty):
 
     No estimator, no bandwidth, one minimisation. Costs O(N^2 d).
 
-    Why squared and unbiased: the numerator is an unbiased estimate, so that
-    the mean gradient over batches is the gradient of the population's distance
-    covariance, and pulls nowhere once x and y are independent. The plain
-    (V-statistic) estimate has a floor that depends on N, d and the shape of
-    the code (0.84 for 64 rows of independent normal codes of 64 and 128
-    channels), part of whose gradient reshapes the code instead of removing
-    identity. The root would be
-    undefined for the negative values that belong to an unbiased estimate, and
-    its slope grows without limit where the penalty should fade.
+    Why unbiased: the numerator is an unbiased estimate, so the mean gradient
+    over batches is that of the population's distance covariance, and pulls
+    nowhere once x and y are independent. The plain (V-statistic) estimate has
+    a floor that depends on the shape of the code (0.84 for 64 rows of
+    independent normal codes of 64 and 128 channels) and falls when the code
+    is squeezed into few channels. Descent takes that way: it lowers what
+    probes read of a person even if the identity codes are shuffled
+    (docs/dependence.md). That is compression, not independence.
+
+    Why squared: the root is undefined for the negative values that belong to
+    an unbiased estimate, and its slope grows without limit at zero, where the
+    penalty should fade.
 
     Why not clamped: near independence about half of the batches are below
-    zero by chance; dropping their gradients keeps only those that pull
-    one way and brings the bias back. A value below zero does not mean less
-    than independent.
+    zero by chance; dropping their gradients brings a bias back. A value below
+    zero does not mean less than independent.
 
     Args:
         x_channels (int): Size of the learned code.
