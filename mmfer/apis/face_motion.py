@@ -1,6 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Where a face moved, told by the motion vectors inside its box."""
-from typing import Optional
+from typing import Optional, Sequence
 
 import numpy as np
 
@@ -10,10 +10,14 @@ _FEWEST_CELLS = 4
 _FEWEST_CELLS_TO_SCALE = 16
 _LARGEST_ZOOM = 1.06  # of one predicted picture
 _ROUNDS = 5
+_FREE_JUMP = 2.  # pixels that a face may always jump
+_CHANGE_OF_SPEED = .75  # share by which its speed may change
 
 
-def moved_box(box: np.ndarray, motion: np.ndarray,
-              inter: Optional[np.ndarray]) -> np.ndarray:
+def moved_box(references: Sequence[np.ndarray],
+              motion: np.ndarray,
+              inter: Optional[np.ndarray],
+              expected: Optional[np.ndarray] = None) -> np.ndarray:
     """Carry a box from a picture's reference to the picture.
 
     The vectors of the cells inside the ellipse of the face are fitted by a
@@ -21,32 +25,59 @@ def moved_box(box: np.ndarray, motion: np.ndarray,
     an encoder's vectors serve compression: some point elsewhere, and those of
     mouth, eyes and background differ from those of the head.
 
+    H.264 may predict from a picture before the last one, and decoders do not
+    tell which one a vector points to. Then the last one is believed, unless
+    that made the face jump and an earlier one lets it go on as before.
+
     Args:
-        box (np.ndarray): float64 (4, ), left, top, right, bottom in the
-            reference.
+        references (Sequence[np.ndarray]): float64 (4, ), left, top, right,
+            bottom in the pictures that may be the reference, last one first.
         motion (np.ndarray): float32 (H/8, W/8, 2), pixels (x, y) from the
             picture to its reference.
         inter (np.ndarray, optional): bool (H/8, W/8), cells that have a
             vector. None: all.
+        expected (np.ndarray, optional): (4, ), where the face is if it moves
+            on as before. Defaults to None, unknown: the last picture is the
+            reference.
 
     Returns:
-        np.ndarray: float64 (4, ), the box in the picture; the same box where
-        no vector tells anything.
+        np.ndarray: float64 (4, ), the box in the picture; that of the last
+        one where no vector tells anything.
     """
-    moved = box
+    if expected is None:
+        references, expected = references[:1], references[0]
+    moved = expected
     # Cells belong to the picture, so where to look follows from the answer.
     for _ in range(2):
         places, vectors = _cells_inside(moved, motion, inter)
         if len(places) < _FEWEST_CELLS:
-            return moved
-        zoom, shift = _fitted(places, vectors, (moved[:2] + moved[2:]) / 2)
-        center, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
-        # The fit leads from the picture to the reference: invert it.
-        pivot = (moved[:2] + moved[2:]) / 2
-        center = pivot + (center - pivot - shift) / zoom
-        half = half / zoom
-        moved = np.concatenate([center - half, center + half])
+            return references[0] if moved is expected else moved
+        pivot = _centre(moved)
+        zoom, shift = _fitted(places, vectors, pivot)
+        moved = _chosen([_carried(box, pivot, zoom, shift)
+                         for box in references], references[0], expected)
     return moved
+
+
+def _centre(box):
+    return (box[:2] + box[2:]) / 2
+
+
+def _carried(box, pivot, zoom, shift):
+    """Invert the fit, which leads from the picture to the reference."""
+    center = pivot + (_centre(box) - pivot - shift) / zoom
+    half = (box[2:] - box[:2]) / 2 / zoom
+    return np.concatenate([center - half, center + half])
+
+
+def _chosen(candidates, last, expected):
+    def jump(box):
+        return float(np.hypot(*(_centre(box) - _centre(expected))))
+
+    step = float(np.hypot(*(_centre(expected) - _centre(last))))
+    if jump(candidates[0]) <= max(_FREE_JUMP, _CHANGE_OF_SPEED * step):
+        return candidates[0]
+    return min(candidates, key=jump)
 
 
 def _cells_inside(box, motion, inter):
@@ -59,7 +90,7 @@ def _cells_inside(box, motion, inter):
         return np.zeros((0, 2)), np.zeros((0, 2))
     x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
     places = (np.stack([x, y], -1) + .5) * _CELL
-    relative = (places - (box[:2] + box[2:]) / 2) / np.maximum(
+    relative = (places - _centre(box)) / np.maximum(
         (box[2:] - box[:2]) / 2 * _INNER, 1e-6)
     chosen = (relative**2).sum(-1) <= 1
     if inter is not None:

@@ -23,6 +23,7 @@ MARGIN = .3
 LEAST_PRESENCE = .5
 _SAME = .3  # intersection over union of two boxes of one person
 _DUPLICATE = .4  # of two answers of a detector
+_REFERENCES = 3  # pictures that x264 refers to by default
 _PATIENCE = 3  # I pictures on which a face may be missed
 
 
@@ -61,6 +62,30 @@ class TrackedFace:
         self._last = index, box
 
     _last: Optional[tuple] = None
+    _references: List[tuple] = field(default_factory=list)
+
+    def found_at(self, index: int, box: np.ndarray) -> None:
+        """Take the box of an I picture, to which the next ones refer."""
+        self.box = box
+        self._references = [(index, box)]
+        self.note(index, box)
+
+    def follow(self, index: int, residual, references: int) -> None:
+        """Take the box that follows from the vectors of a P picture.
+
+        Args:
+            index (int): Its number.
+            residual (Residual): Of the picture.
+            references (int): Pictures to which it may refer.
+        """
+        expected = None
+        if len(self._references) > 1 and references > 1:
+            (last, box), (before, earlier) = self._references[:2]
+            expected = box + (box - earlier) * (index - last) / (last - before)
+        self.box = moved_box([box for _, box in self._references[:references]],
+                             residual.motion, residual.inter, expected)
+        self._references = [(index, self.box), *self._references][:_REFERENCES]
+        self.note(index, self.box)
 
     def _add(self, index, box):
         self.boxes.add(
@@ -157,11 +182,11 @@ class FaceTracker:
         matches = matched([face.box for face in self.active], found)
         for at, face in enumerate(self.active):
             if at in matches:
-                face.box = found[matches[at]]
                 face.hits, face.missed = face.hits + 1, 0
+                face.found_at(number, found[matches[at]])
             else:
                 face.missed += 1
-            face.note(number, face.box)
+                face.found_at(number, face.box)
         self.active = [
             face for face in self.active
             if face.missed < (_PATIENCE if face.hits > 1 else 1)
@@ -171,12 +196,12 @@ class FaceTracker:
         for box in new[:max(0, self._max_faces - len(self.active))]:
             face = TrackedFace(self._next_face, box)
             self._next_face += 1
-            face.note(number, box)
+            face.found_at(number, box)
             self.active.append(face)
 
     def _hold(self, number):
         for face in self.active:
-            face.note(number, face.box)
+            face.found_at(number, face.box)
 
     def _follow(self, video, index, number):
         try:
@@ -186,9 +211,9 @@ class FaceTracker:
         if residual.motion is None:  # HEVC
             return
         size = np.array([video.width, video.height])
+        references = _REFERENCES if video.codec == 'h264' else 1
         for face in self.active:
-            face.box = moved_box(face.box, residual.motion, residual.inter)
-            face.note(number, face.box)
+            face.follow(number, residual, references)
         self.active = [
             face for face in self.active if _visible_share(face.box, size) > .4
         ]
