@@ -19,6 +19,7 @@ EXAMPLES = """example:
 
 
 def parse_args(argv=None):
+    from mmengine.config import DictAction
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -52,6 +53,10 @@ def parse_args(argv=None):
         '--configs', default=osp.join(
             osp.dirname(__file__), '..', '..', 'configs', 'mifer'))
     parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={},
+        metavar='KEY=VALUE', help='override settings of all these configs, '
+        'e.g. model.identity_head.weight=1; give another --out')
+    parser.add_argument(
         '--table', action='store_true',
         help='train nothing: print what is there')
     return parser.parse_args(argv)
@@ -67,7 +72,7 @@ def main(argv=None):
     coding = osp.basename(osp.abspath(args.data))
     protocol = dict(
         input=args.input or 'chained-motion', epochs=args.epochs,
-        selection='last', split='test')
+        selection='last', split='test', options=args.cfg_options)
     rows = [ablation.Row(coding, variant) for variant in args.variants]
     missing = [] if args.table else ablation.missing_runs(
         rows, args.seeds, ablation.read_results(args.out), protocol)
@@ -87,6 +92,7 @@ def main(argv=None):
                 osp.dirname(args.out),
                 f'{coding}_{protocol["input"]}_{row.variant}_{seed}'), seed,
             args.epochs, args.store, args.input)
+        cfg.merge_from_dict(args.cfg_options)
         values = identity_ablation.run_and_measure(cfg, args.identity,
                                                    encoder)
         ablation.append_result(args.out, row, seed, dict(values, **protocol))
