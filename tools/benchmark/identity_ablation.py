@@ -99,7 +99,7 @@ def main(argv=None):
     results = [
         result for result in ablation.read_results(args.out)
         if result['coding'] == coding and result['variant'] in args.variants
-        and result['input'] == protocol['input']
+        and all(result.get(key) == value for key, value in protocol.items())
     ]
     results.sort(key=lambda r: args.variants.index(r['variant']))
     controls = args.controls and identity_ablation.read_controls(
