@@ -20,7 +20,7 @@ from mmengine.config import Config
 
 import mmfer
 from mmfer.handover import find_script
-from mmfer.quickstart import MODELS, find_config
+from mmfer.quickstart.configs import find_config
 from mmfer.synthetic import make_dataset
 
 REPOSITORY = Path(mmfer.__file__).resolve().parent.parent
@@ -32,7 +32,8 @@ SMALL = [
     'test_dataloader.persistent_workers=False', 'train_cfg.val_begin=1',
     'train_cfg.val_interval=1'
 ]
-CONFIG = find_config(MODELS['residual'][1])
+CONFIG = find_config(
+    'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained-motion.py')
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,8 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""``python -m mmfer.quickstart``."""
+import sys
+
+from .command import main
+
+if __name__ == '__main__':
+    sys.exit(main())
