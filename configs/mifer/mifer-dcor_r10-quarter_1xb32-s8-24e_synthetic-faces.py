@@ -50,7 +50,7 @@ model = dict(
 optim_wrapper = dict(
     constructor='mmfer.MinMinOptimWrapperConstructor',
     estimator=dict(
-        optimizer=dict(type='Adam', lr=5e-3),
+        optimizer=dict(type='Adam', lr=1e-3),
         clip_grad=dict(max_norm=5., norm_type=2)))
 model_wrapper_cfg = dict(type='mmfer.MinMinDistributedDataParallel')
 

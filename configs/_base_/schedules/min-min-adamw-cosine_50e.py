@@ -5,5 +5,5 @@ _base_ = 'adamw-cosine_50e.py'
 optim_wrapper = dict(
     constructor='mmfer.MinMinOptimWrapperConstructor',
     estimator=dict(
-        optimizer=dict(type='Adam', lr=5e-3),
+        optimizer=dict(type='Adam', lr=1e-3),
         clip_grad=dict(max_norm=5., norm_type=2)))
