@@ -5,6 +5,7 @@ Runs, files and resumption are those of :mod:`mmfer.engine.ablation`; each run
 ends with the leakage battery on the persons of the test split.
 """
 import glob
+import math
 import os.path as osp
 import time
 from statistics import mean, stdev
@@ -199,6 +200,30 @@ def format_identity_table(results: Sequence[dict],
             cells.append(_spread([nothing]))
         lines.append('| ' + ' | '.join(cells + ['', '']) + ' |')
     return '\n'.join(lines)
+
+
+def reports_of(results: Sequence[dict]) -> Dict[str, LeakageReport]:
+    """Give the leakage reports of finished runs.
+
+    Args:
+        results (Sequence[dict]): Finished runs.
+
+    Returns:
+        dict[str, LeakageReport]: By variant and seed, 'dcor-0'.
+    """
+    reports = {}
+    for result in results:
+        leakage = result['leakage']
+        measures = {
+            measure: {
+                name: math.nan if value is None else value
+                for name, value in values.items()
+            }
+            for measure, values in leakage['measures'].items()
+        }
+        reports[f'{result["variant"]}-{result["seed"]}'] = LeakageReport(
+            measures, leakage['settings'])
+    return reports
 
 
 def _spread(values: Sequence[Optional[float]], digits: int = 3) -> str:

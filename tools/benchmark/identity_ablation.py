@@ -57,6 +57,8 @@ def parse_args(argv=None):
         metavar='KEY=VALUE', help='override settings of all these configs, '
         'e.g. model.identity_head.weight=1; give another --out')
     parser.add_argument(
+        '--plot', metavar='PNG', help='draw accuracy against leakage')
+    parser.add_argument(
         '--table', action='store_true',
         help='train nothing: print what is there')
     return parser.parse_args(argv)
@@ -105,6 +107,11 @@ def main(argv=None):
     controls = args.controls and identity_ablation.read_controls(
         args.controls)
     print(identity_ablation.format_identity_table(results, controls))
+    if args.plot:
+        from mmfer.visualization.frontier import draw_frontier
+        reports = identity_ablation.reports_of(results)
+        groups = {name: name.rpartition('-')[0] for name in reports}
+        draw_frontier(reports, groups).savefig(args.plot, dpi=150)
 
 
 if __name__ == '__main__':
