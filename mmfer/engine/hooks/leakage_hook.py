@@ -14,6 +14,7 @@ from mmengine.model import is_model_wrapper
 
 from mmfer.datasets.identity_file import IdentityEmbeddings
 from mmfer.engine.leakage import leakage_dataloaders, measure_leakage
+from mmfer.evaluation.leakage import require_libraries
 from mmfer.registry import HOOKS
 
 
@@ -81,10 +82,12 @@ class LeakageHook(Hook):
             runner (Runner): The runner.
 
         Raises:
+            ImportError: scikit-learn is missing.
             ValueError: The config has no loader to measure.
         """
         if not is_main_process():
             return
+        require_libraries()
         config = self.dataloader or runner.cfg.get('test_dataloader')
         if not config:
             raise ValueError('LeakageHook: the config has no '

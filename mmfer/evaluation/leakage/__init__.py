@@ -10,7 +10,8 @@ from .mutual_information import InformationResult, estimate_information
 from .probes import ProbeResult, probe_identity
 from .reidentification import (ReidentificationResult, average_precision,
                                reidentify)
-from .report import LeakageReport, format_reports, leakage_report
+from .report import (LeakageReport, format_reports, leakage_report,
+                     require_libraries)
 from .similarity import cosine_similarities, project
 from .verification import (VerificationResult, equal_error_rate,
                            operating_curve, true_accepts_at, verify)
@@ -23,5 +24,5 @@ __all__ = [
     'effective_rank', 'equal_error_rate', 'estimate_information',
     'format_reports', 'invert', 'leakage_report', 'make_folds',
     'measure_expression', 'operating_curve', 'probe_identity', 'project',
-    'reidentify', 'true_accepts_at', 'verify'
+    'reidentify', 'require_libraries', 'true_accepts_at', 'verify'
 ]

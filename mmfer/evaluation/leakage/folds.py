@@ -50,4 +50,6 @@ def make_folds(protocol: str,
     lengths = np.diff(np.r_[starts, len(cell)])
     rank = np.empty(len(cell), dtype=np.int64)
     rank[order] = np.arange(len(cell)) - np.repeat(starts, lengths)
-    return (rank + place) % num_folds
+    folds = (rank + place) % num_folds
+    # With few clips some folds would be empty.
+    return np.unique(folds, return_inverse=True)[1]

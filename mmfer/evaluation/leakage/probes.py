@@ -95,12 +95,8 @@ def probe_identity(features: np.ndarray,
 
 def _candidates(kind: str, seed: int) -> List[Callable]:
     """Makers of the classifiers among which the inner validation chooses."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.neural_network import MLPClassifier
-    except ImportError:
-        raise ImportError('the probes need scikit-learn: pip install '
-                          "'mmfer[vis]'") from None
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
     if kind == 'linear':
         return [_Discriminant] + [
             lambda strength=strength: LogisticRegression(

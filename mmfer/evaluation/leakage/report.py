@@ -155,6 +155,19 @@ class LeakageReport:
         return format_reports({name: self})
 
 
+def require_libraries() -> None:
+    """Find out now whether scikit-learn is there.
+
+    Raises:
+        ImportError: It is not; the message says what to install.
+    """
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        raise ImportError('the leakage measures need scikit-learn: pip '
+                          "install 'mmfer[vis]'") from None
+
+
 def leakage_report(data: LeakageData,
                    fit: Optional[LeakageData] = None,
                    encode: Optional[Callable[[List[np.ndarray]],
@@ -181,11 +194,13 @@ def leakage_report(data: LeakageData,
         LeakageReport: What could be measured with what was given.
 
     Raises:
+        ImportError: scikit-learn is missing.
         ValueError: Fewer than two persons, persons of ``fit`` among those of
             ``data``, or ``encode`` without what it needs.
     """
     if level not in LEVELS:
         raise ValueError(f'`level` is one of {LEVELS}, got {level!r}')
+    require_libraries()
     people = np.unique(data.subjects)
     if len(people) < 2:
         raise ValueError(f'{len(people)} person among {len(data)} clips: '

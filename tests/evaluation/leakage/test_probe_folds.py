@@ -46,6 +46,11 @@ def test_the_seed_decides_and_names_do_not(protocol):
     assert any((folds != other).any() for other in others)
 
 
+def test_no_fold_is_empty():
+    folds = make_folds('clip_disjoint', [0, 0, 3], ['a', 'b', 'a'], 10)
+    assert sorted(set(folds)) == list(range(len(set(folds))))
+
+
 def test_an_unknown_protocol_is_named():
     with pytest.raises(ValueError, match="got 'random'"):
         make_folds('random', [0, 1], [0, 1])
