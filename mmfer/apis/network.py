@@ -14,7 +14,7 @@ from mmfer.engine.expression_model import TRAINING_PARTS, expression_config
 from .clip_pipeline import UnsuitableConfig, class_names
 
 #: Endings of models that mmfer.deployment loads.
-EXPORTED_SUFFIXES = ('.onnx', '.xml')
+EXPORTED_SUFFIXES = ('.onnx', '.xml', '.torchscript')
 
 
 def load_config(config: Union[str, os.PathLike, dict, Config]) -> Config:
