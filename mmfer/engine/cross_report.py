@@ -63,7 +63,7 @@ def make_report(validation: CrossValidation,
         config=f'{validation.name}.py', complete=not missing, missing=missing,
         mmfer=__version__, protocol=fields, classes=plan.classes,
         folds=[plan.split if fold is None else fold for fold in folds],
-        persons={str(fold): name for fold, name in plan.names.items()},
+        subjects=plan.subjects,
         seeds=sorted({run.seed for run in kept}),
         leave_one_out=plan.leave_one_out, selections=selections)
 

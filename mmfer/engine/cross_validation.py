@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from mmengine.config import Config
 
 import mmfer
+from mmfer.datasets.folds import write_folds
 from .checkpoints import (best_checkpoint, epoch_checkpoints, is_whole,
                           read_scalars, resume_point, validation_due)
 from .fold_config import FoldError
@@ -31,6 +32,7 @@ from .subprocesses import (CommandFailed, Stopped, folder_lock, run_command,
 RESULT = 'result.json'
 LOG = 'log.txt'
 DIGEST = 'config.sha256'
+FOLDS = 'folds.csv'
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class CrossValidation:
         finished = sum(run.result() is not None for run in self.runs)
         say(f'{len(self.runs)} runs ({len(self.plan.folds)} folds) in '
             f'{self.work_dir}; {finished} are finished')
+        if self.plan.subjects:
+            write_folds(self.work_dir / FOLDS, self.plan.subjects)
         failed: Dict[FoldRun, str] = {}
         with ThreadPoolExecutor(self.jobs) as pool:
             waiting = {pool.submit(self._one, run): run for run in self.runs

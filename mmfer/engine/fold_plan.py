@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmfer.datasets import read_annotations
-from mmfer.datasets.folds import protocol_folds, write_folds
+from mmfer.datasets.folds import protocol_folds
 from .fold_config import (LOADERS, FoldError, annotation_path,
                           build_without_pictures, check_folds, clip_files,
                           loader_datasets, set_fold)
@@ -33,7 +33,8 @@ class FoldPlan:
         annotations (str | None): Annotation file that was made for folds
             which the data set does not have itself.
         digest (str): Of the content of the annotation file.
-        names (dict[int, str]): Person of each fold, if ``leave_one_out``.
+        subjects (dict[str, int]): Fold of each person, if every person is
+            known and in one fold only.
     """
 
     folds: List[Optional[int]]
@@ -46,7 +47,7 @@ class FoldPlan:
     persons: str
     annotations: Optional[str] = None
     digest: str = ''
-    names: Dict[int, str] = field(default_factory=dict)
+    subjects: Dict[str, int] = field(default_factory=dict)
 
     def apply(self, cfg, fold: Optional[int]) -> None:
         """Let a config use a fold.
@@ -113,8 +114,7 @@ def plan_folds(cfg, wanted: Optional[Sequence[str]],
         _chosen(wanted, there, source), list(there), '',
         list(metainfo['classes']), metainfo, _one_person_each(clips, there),
         None, _persons(clips, 'fold'), annotations, digest)
-    if plan.leave_one_out:
-        plan.names = {clip['fold']: clip['subject'] for clip in clips}
+    plan.subjects = _fold_of_persons(clips)
     first = copy.deepcopy(cfg)
     plan.apply(first, plan.folds[0])
     plan.selection = _selection(first)
@@ -138,7 +138,6 @@ def _folds_by_person(source: str, clips: List[dict], protocol: str,
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(dict(metainfo=metainfo, clips=entries),
                                 ensure_ascii=False) + '\n')
-    write_folds(path.with_name(f'folds-{protocol}.csv'), folds)
     return str(path), folds
 
 
@@ -184,6 +183,17 @@ def _persons(clips: List[dict], key: str) -> str:
         return f'{len(parts)}, each in one {key} only'
     return f'{len(parts)}, of whom {several} are in several {key}s: they ' \
         'are trained and tested'
+
+
+def _fold_of_persons(clips: List[dict]) -> Dict[str, int]:
+    """Fold of each person, or nothing if that is not defined."""
+    folds: Dict[str, int] = {}
+    for clip in clips:
+        person = clip.get('subject')
+        if person is None or 'fold' not in clip or folds.setdefault(
+                person, clip['fold']) != clip['fold']:
+            return {}
+    return folds
 
 
 def _selection(cfg) -> Optional[str]:

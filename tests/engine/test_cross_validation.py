@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip('mmaction')
 
+from mmfer.datasets.folds import read_folds  # noqa: E402
 from mmfer.engine.cross_report import make_report, write_report  # noqa: E402
 from mmfer.engine.cross_validation import (CrossValidation,  # noqa: E402
                                            Launch)
@@ -63,6 +64,8 @@ def test_all_folds_and_seeds(start, tmp_path):
     paths = write_report(report, tmp_path / 'work')
     assert json.loads(paths[1].read_text()) == report
     assert 'upper bound' in paths[0].read_text()
+    assert read_folds(tmp_path / 'work' / 'folds.csv') == \
+        dict(s0=1, s1=2, s2=3, s3=1, s4=2, s5=3)
     # The spare checkpoint is gone.
     assert not list((tmp_path / 'work').glob('*/epoch_[12].pth'))
 

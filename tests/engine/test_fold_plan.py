@@ -5,7 +5,6 @@ import pytest
 
 pytest.importorskip('mmaction')
 
-from mmfer.datasets.folds import read_folds  # noqa: E402
 from mmfer.engine.fold_config import FoldError, clip_files  # noqa: E402
 from mmfer.engine.fold_plan import plan_folds  # noqa: E402
 
@@ -40,7 +39,7 @@ def test_leave_one_out_for_data_without_folds(tmp_path, write_annotations,
     write_annotations(source, subjects=11)
     plan = plan_folds(config(source), ['loso'], tmp_path / 'work')
     assert plan.folds == list(range(1, 12)) and plan.leave_one_out
-    assert read_folds(tmp_path / 'work' / 'folds-loso.csv')['s10'] == 11
+    assert plan.subjects['s10'] == 11
     cfg = config(source)
     plan.apply(cfg, 3)
     tested = clip_files(cfg, 'test_dataloader')
@@ -48,7 +47,7 @@ def test_leave_one_out_for_data_without_folds(tmp_path, write_annotations,
     assert tested == {str(source / f'clips/s2_{label}.mp4')
                       for label in ('happy', 'sad')}
     assert len(clip_files(cfg, 'train_dataloader')) == 20
-    assert plan.names[3] == 's2' and plan.metainfo['protocol'] == 'loso'
+    assert plan.subjects['s2'] == 3 and plan.metainfo['protocol'] == 'loso'
 
 
 def test_folds_of_persons(tmp_path, write_annotations, config):
@@ -56,8 +55,7 @@ def test_folds_of_persons(tmp_path, write_annotations, config):
     plan = plan_folds(config(tmp_path), ['2-fold-contiguous'],
                       tmp_path / 'work')
     assert plan.folds == [1, 2] and not plan.leave_one_out
-    folds = read_folds(tmp_path / 'work' / 'folds-2-fold-contiguous.csv')
-    assert folds['s2'] == 1 and folds['s3'] == 2
+    assert plan.subjects == dict(s0=1, s1=1, s2=1, s3=2, s4=2, s5=2)
 
 
 def test_persons_on_both_sides_are_told(tmp_path, write_annotations, config):
@@ -68,6 +66,7 @@ def test_persons_on_both_sides_are_told(tmp_path, write_annotations, config):
     path.write_text(json.dumps(content))
     plan = plan_folds(config(tmp_path, fold=1), None, tmp_path)
     assert plan.persons.startswith('6, of whom 1 are in several folds')
+    assert plan.subjects == {}  # so that no fold file is written
 
 
 @pytest.mark.parametrize('wanted, said', [
