@@ -51,6 +51,8 @@ class ClipProgress:
         waiting (int): Windows without scores.
         planned (int): Windows of the file.
         read_windows (int): How many of them were read.
+        failures (list): Windows that could not be read: first picture, the one
+            behind the last, and the reason.
     """
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
@@ -64,7 +66,7 @@ class ClipProgress:
         self._facts: Dict[str, Any] = {}
         self._fps = 0.
         self._windows: Dict[int, List[WindowPrediction]] = {}
-        self._failures: List[str] = []
+        self.failures: List[Tuple[int, int, str]] = []
         self._seconds: Dict[str, float] = {}
 
     @contextmanager
@@ -107,7 +109,7 @@ class ClipProgress:
             first, stop (int): Display indices.
             reason (Exception): Why.
         """
-        self._failures.append(f'pictures {first} to {stop - 1}: {reason}')
+        self.failures.append((first, stop, one_line(self.name, reason)))
 
     def answered(self, request: Request,
                  scores: np.ndarray) -> WindowPrediction:
@@ -151,10 +153,12 @@ class ClipProgress:
         if error is None and not faces:
             error = self._why_nothing()
         warnings = ()
-        if faces and self._failures:
-            told = '; '.join(self._failures[:_TOLD])
-            more = ', …' if len(self._failures) > _TOLD else ''
-            warnings = (f'{len(self._failures)} windows could not be read: '
+        if faces and self.failures:
+            told = '; '.join(
+                f'pictures {first} to {stop - 1}: {reason}'
+                for first, stop, reason in self.failures[:_TOLD])
+            more = ', …' if len(self.failures) > _TOLD else ''
+            warnings = (f'{len(self.failures)} windows could not be read: '
                         f'{told}{more}', )
         return ClipPrediction(
             path=self.name, classes=self._classes,
@@ -177,8 +181,8 @@ class ClipProgress:
             boxes={} if face is None else face.boxes)
 
     def _why_nothing(self) -> str:
-        if self._failures:
-            return self._failures[0].split(': ', 1)[1]
+        if self.failures:
+            return self.failures[0][2]
         if self.faces:
             return (f'{self.name}: no face stays for half of a window; take '
                     'shorter windows')
@@ -248,3 +252,21 @@ def _batches(requests, size) -> List[List[Request]]:
             batches.append([])
         batches[-1].append(request)
     return batches
+
+
+def one_line(name: str, error: Exception) -> str:
+    """Say in one line what is wrong with a file.
+
+    Args:
+        name (str): The file.
+        error (Exception): What was raised.
+
+    Returns:
+        str: It names the file.
+    """
+    if isinstance(error, FileNotFoundError):
+        return f'{name}: no such file'
+    if isinstance(error, OSError) and error.strerror:
+        return f'{name}: cannot be read ({error.strerror})'
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text if name in text else f'{name}: {text}'

@@ -24,7 +24,7 @@ LEAST_PRESENCE = .5
 _SAME = .3  # intersection over union of two boxes of one person
 _DUPLICATE = .4  # of two answers of a detector
 _REFERENCES = 3  # pictures that x264 refers to by default
-_PATIENCE = 3  # I pictures on which a face may be missed
+_PATIENCE = 2  # a face missed on so many I pictures in a row is gone
 
 
 @dataclass

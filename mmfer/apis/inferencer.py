@@ -11,7 +11,7 @@ from mmfer.datasets.preparation.crop import Box
 from mmfer.datasets.preparation.detectors import Detector, build_detector
 from mmfer.registry import INFERENCERS
 from .clip_pipeline import ClipPipeline
-from .clip_progress import ClipProgress, Request, classify
+from .clip_progress import ClipProgress, Request, classify, one_line
 from .clip_sources import Inputs, Source, expand_inputs, is_stream
 from .face_tracking import FaceTracker, window_box
 from .network import load_config, load_network
@@ -328,21 +328,3 @@ def boxes_in(faces, video: CompressedVideo, first: int, stop: int,
             if box is not None:
                 found[face.face] = box
     return dict(sorted(found.items()))
-
-
-def one_line(name: str, error: Exception) -> str:
-    """Say in one line what is wrong with a file.
-
-    Args:
-        name (str): The file.
-        error (Exception): What was raised.
-
-    Returns:
-        str: It names the file.
-    """
-    if isinstance(error, FileNotFoundError):
-        return f'{name}: no such file'
-    if isinstance(error, OSError) and error.strerror:
-        return f'{name}: cannot be read ({error.strerror})'
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return text if name in text else f'{name}: {text}'

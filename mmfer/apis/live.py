@@ -74,8 +74,9 @@ def live_windows(inferencer: 'FERInferencer',
             if not ended:
                 held.append(live)
             length = held[-1].time - held[0].time if held else 0.
-            half = ended and len(held) > 1 and (length >= window / 2 or
-                                                not reader.begun)
+            # The last picture is shown for a while, too.
+            half = ended and len(held) > 1 and (
+                length + 1 / packets.fps >= window / 2 or not reader.begun)
             # The packet that begins the next window completes this one.
             if half or (not ended and length >= window):
                 part = held if ended else held[:-1]
@@ -144,22 +145,24 @@ class _LiveReader:
                 requests = self._requests(video, gone)
                 rate = video.fps
         except CompressedVideoError as error:
-            self._count_failure(error)
+            clip.failed(gone, gone, error)
+        if clip.failures:
+            self._count_failure(clip.failures.pop()[2])
             return []
         if not requests:
-            return []
+            return []  # nobody is there
         self._failures = 0
         found = classify(self._inferencer.network, requests,
                          self._inferencer.batch_size)
         return [make_window(request, scores, rate, gone, start)
                 for request, scores in found]
 
-    def _count_failure(self, error):
+    def _count_failure(self, reason):
         self._failures += 1
         if self._failures >= _FAILURES:
             raise CompressedVideoError(
-                f'{self._clip.name}: {_FAILURES} windows in a row cannot be '
-                f'read, the last one: {error}') from None
+                f'{reason} ({_FAILURES} windows in a row); or encode the '
+                "pictures anew: encode='h264'")
 
     def _requests(self, video, gone):
         from .inferencer import boxes_in

@@ -113,7 +113,12 @@ def run_digest(settings: Dict[str, Any]) -> str:
 
     Returns:
         str: 16 hexadecimal digits.
+
+    Raises:
+        UnsuitableConfig: One of them is missing: better told here than by
+            many workers.
     """
+    from ..clip_pipeline import UnsuitableConfig
     from ..network import load_config
     facts = {name: value for name, value in settings.items()
              if name not in ('config', 'checkpoint')}
@@ -121,7 +126,9 @@ def run_digest(settings: Dict[str, Any]) -> str:
     digest = hashlib.sha256(
         json.dumps(facts, sort_keys=True, default=str).encode())
     checkpoint = settings.get('checkpoint')
-    if checkpoint is not None and os.path.isfile(checkpoint):
+    if checkpoint is not None:
+        if not os.path.isfile(checkpoint):
+            raise UnsuitableConfig(f'{checkpoint}: no such checkpoint')
         with open(checkpoint, 'rb') as file:
             for block in iter(lambda: file.read(1 << 20), b''):
                 digest.update(block)

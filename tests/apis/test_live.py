@@ -1,0 +1,119 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""Streams over the loopback and a device that draws test pictures."""
+import functools
+import http.server
+import threading
+
+import numpy as np
+import pytest
+
+from mmfer.apis import FERInferencer
+from mmfer.codec import CompressedVideoError, NoVideoStream
+from mmfer.testing import face_like, write_video
+from mmfer.testing.moving_faces import (MovingFace, detector_of,
+                                        moving_faces)
+
+DEVICE = 'testsrc=size=64x64:rate=20:duration=2.5'
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp('served')
+    write_video(root / 'face.ts', face_like(60), 'h264_deblock',
+                container='mpegts')
+    write_video(root / 'face.mp4', face_like(60), 'h264_deblock')
+    frames, boxes = moving_faces(
+        [MovingFace(lambda t: (70 + t, 96, 90))], 60)
+    write_video(root / 'moving.ts', frames, 'mpeg4', container='mpegts')
+    np.savez(root / 'truth.npz', frames=frames, boxes=np.array(boxes))
+    return root
+
+
+@pytest.fixture(scope='module')
+def address(folder):
+    """Of a server on the loopback."""
+    server = http.server.ThreadingHTTPServer(
+        ('127.0.0.1', 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f'http://127.0.0.1:{server.server_port}'
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope='module')
+def inferencer(model_of):
+    return FERInferencer(**model_of, window=1.)
+
+
+def test_packets_of_a_stream_are_used_as_they_come(inferencer, address,
+                                                   folder):
+    windows = list(inferencer.stream(f'{address}/face.ts'))
+    assert [(w.first, w.last) for w in windows] == [(0, 24), (25, 49)]
+    assert np.allclose([w.start for w in windows], [0, 1], atol=.05)
+    whole, = inferencer(folder / 'face.mp4')
+    # The first window of the stream is that of the file.
+    assert np.allclose(windows[0].scores, whole.faces[0].windows[0].scores,
+                       atol=1e-6)
+    assert np.allclose(windows[1].scores, whole.faces[0].windows[1].scores,
+                       atol=1e-6)
+
+
+def test_windows_may_overlap_and_the_stream_may_be_cut(model_of, address):
+    inferencer = FERInferencer(**model_of, window=1., stride=.5)
+    windows = list(inferencer.stream(f'{address}/face.ts', seconds=1.9))
+    starts = [window.start for window in windows]
+    assert np.allclose(starts, [0, .5, 1.], atol=.05)  # the rest is short
+    assert [w.first for w in windows][:2] == [0, 13]
+
+
+@pytest.mark.parametrize('codec', ['h264', 'mpeg4'])
+def test_raw_pictures_of_a_device_are_encoded(inferencer, codec):
+    windows = list(inferencer.stream(DEVICE, input_format='lavfi',
+                                     encode=codec))
+    assert [(w.first, w.last) for w in windows] == [(0, 19), (20, 39),
+                                                    (40, 49)]
+    assert np.allclose([w.start for w in windows], [0, 1, 2], atol=.01)
+    assert all(abs(w.scores.sum() - 1) < 1e-5 for w in windows)
+
+
+@pytest.mark.parametrize('options', [{}, {'encode': 'mpeg4'}])
+def test_a_face_keeps_its_number_over_the_windows(model_of, address, folder,
+                                                  options):
+    with np.load(folder / 'truth.npz') as truth:
+        detector = detector_of(truth['boxes'], truth['frames'])
+        boxes = truth['boxes'][:, 0]
+    inferencer = FERInferencer(**model_of, window=.8, detector=detector)
+    windows = list(inferencer.stream(f'{address}/moving.ts', **options))
+    assert len(windows) == 3 and {w.face for w in windows} == {0}
+    for window in windows:
+        left, _, width, _ = window.crop
+        shown = boxes[window.first:window.last + 1]
+        assert left - 4 <= shown[:, 0].min()
+        assert shown[:, 2].max() <= left + width + 4
+    assert windows[0].crop[0] < windows[2].crop[0]
+
+
+@pytest.mark.parametrize('source', ['http://127.0.0.1:9/x.ts',
+                                    'rtsp://127.0.0.1:9/x', '/dev/video97',
+                                    97])
+def test_nobody_answers(inferencer, source):
+    with pytest.raises(NoVideoStream, match='cannot be opened') as caught:
+        list(inferencer.stream(source))
+    assert '\n' not in str(caught.value)
+
+
+def test_windows_that_cannot_be_read_end_it(model_of, tmp_path):
+    path = tmp_path / 'intra.mp4'
+    write_video(path, face_like(60), 'mpeg4', stream_options={'g': '1'})
+    inferencer = FERInferencer(**model_of, window=.4)
+    with pytest.raises(CompressedVideoError, match='3 windows in a row'):
+        list(inferencer.stream(str(path), timeout=5.))
+    # The way out: encode the pictures anew.
+    assert len(list(inferencer.stream(str(path), encode='mpeg4'))) == 6

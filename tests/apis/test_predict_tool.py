@@ -1,0 +1,104 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""The command: what it prints and writes, and its exit codes."""
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+import mmfer
+from mmfer.apis.outputs import read_json
+
+TOOL = Path(mmfer.__file__).resolve().parent.parent / 'tools' / 'predict.py'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('predict_tool', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(tool, model_of, capsys):
+    """Run the command; returns exit code, stdout and stderr."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            tool.main([model_of['config'], model_of['checkpoint'],
+                       *map(str, arguments)])
+        said = capsys.readouterr()
+        code = caught.value.code
+        if isinstance(code, str):
+            return 1, said.out, code
+        return code, said.out, said.err
+
+    return call
+
+
+def test_one_file_with_everything(run, clips, tmp_path):
+    code, out, err = run(
+        clips[0], '--window', .3, '--json', tmp_path / 'a.json', '--csv',
+        tmp_path / 'a.csv', '--plot', tmp_path / 'a.png', '--video',
+        tmp_path / 'a.mp4')
+    assert code == 0 and clips[0] in out and 'predict: 2/2' in err
+    clip, = read_json(tmp_path / 'a.json')
+    assert len(clip.faces[0].windows) == 2
+    assert len((tmp_path / 'a.csv').read_text().splitlines()) == 3
+    assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+    from mmfer.codec import CompressedVideo
+    with CompressedVideo(tmp_path / 'a.mp4') as video:
+        assert len(video) == 14
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        'a.csv', 'a.json', 'a.mp4', 'a.png']
+
+
+def test_pictures_of_several_files_go_into_a_folder(run, clips, tmp_path):
+    code, *_ = run(*clips[:2], '--plot', tmp_path / 'plots', '--quiet')
+    assert code == 0
+    assert sorted(p.name for p in (tmp_path / 'plots').iterdir()) == [
+        f'{Path(clip).name}.png' for clip in clips[:2]]
+
+
+def test_exit_codes_tell_all_some_and_none(run, clips, tmp_path):
+    assert run(clips[0], '--quiet') == (0, '', '')
+    code, out, err = run(clips[0], 'gone.mp4', '--json', tmp_path / 'a.json')
+    assert code == 3 and 'error: gone.mp4: no such file' in err
+    assert [c['error'] for c in json.loads(
+        (tmp_path / 'a.json').read_text())] == [None, 'gone.mp4: no such file']
+    assert run('gone.mp4')[0] == 1
+    code, _, err = run(tmp_path / '*.avi')
+    assert code == 1 and 'no file fits' in err
+
+
+def test_a_log_is_continued(run, clips, tmp_path):
+    log = tmp_path / 'log.jsonl'
+    code, out, err = run(*clips[:2], '--jsonl', log)
+    assert code == 0 and len(log.read_text().splitlines()) == 2
+    code, again, err = run(*clips[:2], '--jsonl', log)
+    assert (code, again) == (0, out) and 'predict: 2/2' in err
+
+
+def test_a_device_is_listed_window_by_window(run, tmp_path):
+    code, out, _ = run('testsrc=size=64x64:rate=10:duration=2', '--window', 1,
+                       '--input-format', 'lavfi', '--csv', tmp_path / 'a.csv')
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ['0.00', '1.00']
+    assert len((tmp_path / 'a.csv').read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize('arguments, word', [
+    (['rtsp://a/b', 'c.mp4'], 'alone'), (['0', '--video', 'a.mp4'], 'files'),
+    (['a.mp4', '--seconds', '3'], 'cameras'),
+    (['a.mp4', '--engine', 'ray'], 'workers'),
+    (['0', '--input-option', 'x'], 'NAME=VALUE'),
+    (['a.mp4', '--threads', '0'], 'threads')])
+def test_options_that_do_not_go_together(run, arguments, word):
+    code, _, err = run(*arguments)
+    assert code == 2 and word in err
+
+
+def test_what_is_wrong_with_the_model_is_one_line(run, clips):
+    code, _, err = run(clips[0], '--stride', 1)
+    assert code == 1 and err.startswith('error: `stride` needs')
