@@ -14,29 +14,25 @@ process and its children, all threads.
 """
 
 import argparse
-import gc
-import hashlib
-import json
 import os
-import platform
-import random
-import resource
 import statistics
 import sys
 import tempfile
-import time
 
-# One thread everywhere, before any library starts its pool.
-for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
-    os.environ.setdefault(_name, '1')
-os.environ.setdefault('OPENCV_FFMPEG_CAPTURE_OPTIONS', 'threads;1')
+from measuring import (file_facts, load_note, machine, measure, one_thread,
+                       versions, write_json)
 
-import av  # noqa: E402
+one_thread()
+
 import numpy as np  # noqa: E402
 
 from mmfer.codec import CompressedVideo, transcode  # noqa: E402
 from mmfer.testing import face_like  # noqa: E402
 from readers import BASE, DECORD, make_readers  # noqa: E402
+
+#: Whose versions are noted.
+LIBRARIES = ('av', 'numpy', 'decord', 'cv2', 'torch', 'torchcodec',
+             'mmaction')
 
 
 def disqualified(results):
@@ -64,54 +60,6 @@ def disqualified(results):
                    np.abs(first - stack).mean((1, 2, 3)[:stack.ndim - 1])]
             out[name] = f'other pictures than PyAV, mean differences {off}'
     return out
-
-
-def measure(calls, rounds, seed, least=.02):
-    """Time all calls in random order, round by round.
-
-    Args:
-        calls (dict[str, callable]): what to time.
-        rounds (int): samples a call.
-        seed (int): of the order.
-        least (float): seconds that a sample should last; short calls are
-            repeated within it.
-
-    Returns:
-        dict[str, dict]: lists ``cpu`` and ``wall`` in ms a call.
-    """
-    repeats = {}
-    for name, call in calls.items():
-        call()
-        begin = time.perf_counter()
-        call()
-        took = time.perf_counter() - begin
-        repeats[name] = max(1, min(50, int(np.ceil(least / max(took, 1e-6)))))
-    samples = {name: dict(cpu=[], wall=[]) for name in calls}
-    rng = random.Random(seed)
-    # As timeit does: what was imported is not searched for garbage meanwhile.
-    gc.collect()
-    gc.freeze()
-    for _ in range(rounds):
-        order = list(calls)
-        rng.shuffle(order)
-        for name in order:
-            cpu, wall = cpu_seconds(), time.perf_counter()
-            for _ in range(repeats[name]):
-                calls[name]()
-            wall = time.perf_counter() - wall
-            cpu = cpu_seconds() - cpu
-            samples[name]['cpu'].append(1e3 * cpu / repeats[name])
-            samples[name]['wall'].append(1e3 * wall / repeats[name])
-    return samples
-
-
-def cpu_seconds():
-    """CPU time of this process, all threads, and of its ended children.
-
-    Not `os.times`, which counts in hundredths of a second.
-    """
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def make_clips(folder, pictures, size):
@@ -145,33 +93,10 @@ def benchmark_clip(path, readers, samples, rounds, seed):
     failed.update(disqualified(results))
     calls = {r.name: r.bind(path, indices) for r in readers
              if r.name not in failed}
-    with open(path, 'rb') as file:
-        data = file.read()
-    facts.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
-                 indices=indices, left_out=failed,
+    facts.update(file_facts(path), indices=indices, left_out=failed,
                  kinds={r.name: r.kind for r in readers if r.name in calls},
                  samples=measure(calls, rounds, seed))
     return facts
-
-
-def versions():
-    found = {}
-    for module in ('av', 'numpy', 'decord', 'cv2', 'torch', 'torchcodec',
-                   'mmaction'):
-        if module in sys.modules:
-            found[module] = getattr(sys.modules[module], '__version__', '?')
-    found['libavcodec'] = '.'.join(map(str, av.library_versions['libavcodec']))
-    return found
-
-
-def processor():
-    """Name of the processor, as far as the system tells."""
-    try:
-        with open('/proc/cpuinfo') as file:
-            return next(line.split(':')[1].strip() for line in file
-                        if line.startswith('model name'))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def render(report):
@@ -241,15 +166,10 @@ def parse_args(argv):
 def main(argv=None):
     args = parse_args(argv)
     readers, notes = make_readers()
-    load, cores = os.getloadavg(), os.cpu_count()
-    if load[0] > .5 * cores:
-        notes.append(f'the load was {load[0]:.1f} on {cores} cores: trust '
-                     'CPU times and their ratios, not wall times')
-        print(f'warning: {notes[-1]}', file=sys.stderr)
+    load = os.getloadavg()
+    notes += load_note()
     report = dict(
-        machine=dict(processor=processor(), cores=cores, load=load,
-                     system=platform.platform(),
-                     python=platform.python_version()),
+        benchmark='read', machine=machine(load),
         rounds=args.rounds, asked=args.asked, seed=args.seed, clips={},
         notes=notes)
     with tempfile.TemporaryDirectory() as folder:
@@ -259,12 +179,9 @@ def main(argv=None):
             print(f'timing {label} ...', file=sys.stderr, flush=True)
             report['clips'][label] = benchmark_clip(
                 path, readers, args.asked, args.rounds, args.seed)
-    report['versions'] = versions()
+    report['versions'] = versions(*LIBRARIES)
     if args.out:
-        temporary = f'{args.out}.part'
-        with open(temporary, 'w') as file:
-            json.dump(report, file, indent=1)
-        os.replace(temporary, args.out)
+        write_json(args.out, report)
     print(render(report))
     return 0
 
