@@ -167,12 +167,15 @@ def look_for_persons(predictors: Dict[str, Predictor],
         dict: Of each model and, as 'face', of the face embeddings: see
         :func:`.measuring.measure_identity`.
     """
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
     found = {}
-    for name, predictor in predictors.items():
-        data = predictor.codes(identities)
-        found[name] = measure_identity(data)
-    return dict(
-        found, face=measure_identity(data.with_features(data.identity)))
+    # Threads that wait for each other cost more than so few clips do.
+    with threadpool_limits(1):
+        for name, predictor in predictors.items():
+            data = predictor.codes(identities)
+            found[name] = measure_identity(data)
+        face = measure_identity(data.with_features(data.identity))
+    return dict(found, face=face)
 
 
 def predict(folder: Path, annotations: Path, trained: Dict[str, Trained],
