@@ -37,8 +37,8 @@ def parse_args(argv=None):
         description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='of the training')
-    parser.add_argument('checkpoint', help='.pth, or an exported .onnx or '
-                        '.xml')
+    parser.add_argument('checkpoint', help='.pth, or an exported .onnx, '
+                        '.xml or .torchscript')
     parser.add_argument('inputs', nargs='+', metavar='INPUT',
                         help='file, folder, pattern; or one number of a '
                         'camera, device, or address')

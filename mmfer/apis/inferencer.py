@@ -38,7 +38,7 @@ class FERInferencer:
     Args:
         config (str | PathLike | dict | Config): Of the training.
         checkpoint (str | PathLike, optional): ``.pth`` of that training, or
-            an exported ``.onnx`` or ``.xml``. Defaults to None: random
+            an exported ``.onnx``, ``.xml`` or ``.torchscript``. Defaults to None: random
             weights, to try the rest.
         device (str): 'cpu', 'cuda', 'cuda:1', …, or 'auto'.
             Defaults to 'cpu'.

@@ -175,7 +175,7 @@ class ExportedNetwork:
     """An exported model, see :mod:`mmfer.deployment`.
 
     Args:
-        path (str): The ``.onnx`` or ``.xml`` file.
+        path (str): The ``.onnx``, ``.xml`` or ``.torchscript`` file.
         cfg (Config): Of the training.
 
     Attributes:
@@ -186,7 +186,7 @@ class ExportedNetwork:
         from mmfer.deployment import load_exported
         if not os.path.isfile(path):
             raise UnsuitableConfig(f'{path}: no such exported model')
-        self._model = load_exported(path)
+        self._model = load_exported(path, torch.get_num_threads())
         meta = dict(self._model.metadata)
         names = meta.get('classes')
         count = cfg.model.cls_head.num_classes
