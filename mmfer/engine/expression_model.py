@@ -83,6 +83,27 @@ def expression_state(state: Dict[str, torch.Tensor],
     return {name: state[name].detach().cpu().clone() for name in names}
 
 
+def load_expression_weights(model: torch.nn.Module, checkpoint: str) -> dict:
+    """Fill an expression model from any checkpoint of its training.
+
+    Args:
+        model (nn.Module): Built from :func:`expression_config`.
+        checkpoint (str): Of a training with whatever penalty, or without;
+            read as data only.
+
+    Returns:
+        dict: The content of the checkpoint.
+
+    Raises:
+        ExportError: The checkpoint belongs to another network.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    state = loaded.get('state_dict', loaded)
+    model.load_state_dict(
+        expression_state(state, list(model.state_dict())), strict=True)
+    return loaded
+
+
 def export_expression_model(cfg: Config, checkpoint: str, out: str,
                             out_config: str) -> Dict[str, Any]:
     """Write the part of a checkpoint that a test needs, and its config.
@@ -103,14 +124,13 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
     Raises:
         ExportError: Config and checkpoint do not fit.
     """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    state = loaded.get('state_dict', loaded)
     reduced = expression_config(cfg)
     with DefaultScope.overwrite_default_scope(
             reduced.get('default_scope', 'mmaction')):
         model = MODELS.build(reduced.model)
+    loaded = load_expression_weights(model, checkpoint)
+    state = loaded.get('state_dict', loaded)
     kept = expression_state(state, list(model.state_dict()))
-    model.load_state_dict(kept, strict=True)
     meta = loaded.get('meta', {})
     content = dict(
         meta=dict(

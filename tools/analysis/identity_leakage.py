@@ -100,9 +100,10 @@ def run(args):
     import mmfer  # noqa: F401, repairs the stack before it is imported
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
-    from mmengine.runner import load_checkpoint
 
     from mmfer.datasets.identity_file import IdentityEmbeddings
+    from mmfer.engine.expression_model import (expression_config,
+                                               load_expression_weights)
     from mmfer.engine.leakage import leakage_dataloaders, measure_leakage
     from mmfer.evaluation.leakage import (control_features, format_reports,
                                           leakage_report)
@@ -114,13 +115,13 @@ def run(args):
     encoder = build_encoder(args)
     loaders = leakage_dataloaders(config.test_dataloader, args.split,
                                   args.fit_split)
-    model = MODELS.build(config.model).to(args.device)
+    # What trained beside the expression model may differ between them.
+    model = MODELS.build(expression_config(config).model).to(args.device)
     checkpoints = name_checkpoints(args.checkpoints)
     reports, controls, groups = {}, {}, {}
     for name, group, path in checkpoints:
         print(f'{name}: {path}', file=sys.stderr, flush=True)
-        load_checkpoint(model, path, map_location='cpu', strict=True,
-                        logger='silent')
+        load_expression_weights(model, path)
         measured = measure_leakage(model, *loaders, identity, encoder,
                                    args.level, args.seed)
         reports[name] = measured.report
