@@ -35,6 +35,9 @@ def parse_args(argv=None):
     parser.add_argument('--frames', type=int, help='pictures per clip')
     parser.add_argument('--size', type=int, help='height and width, pixels')
     parser.add_argument('--fps', type=int, help='pictures per second')
+    parser.add_argument('--shares', type=float, nargs=3,
+                        metavar=('TRAIN', 'VAL', 'TEST'),
+                        help='proportions of persons in the splits')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--codec', default='mpeg4',
                         help='mpeg4, mpeg2video or h264 (default: mpeg4)')
@@ -84,7 +87,7 @@ def main(argv=None):
     for name, value in (('num_subjects', args.subjects),
                         ('takes', args.takes), ('classes', args.classes),
                         ('frames', args.frames), ('size', args.size),
-                        ('fps', args.fps)):
+                        ('fps', args.fps), ('shares', args.shares)):
         if value is not None:
             options[name] = value
     if args.contact_sheet:
