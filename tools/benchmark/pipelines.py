@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 STAGES = ('open', 'read', 'transform', 'forward')
@@ -117,14 +118,23 @@ def rgb_twin_pipeline(name, cfg):
     Returns:
         Pipeline: Same size, same crop, same network.
     """
-    steps = copy.deepcopy(list(cfg.test_pipeline))
     from mmfer.apis.clip_pipeline import ClipPipeline
+    steps = copy.deepcopy(list(cfg.test_pipeline))
     size = ClipPipeline(cfg.test_pipeline, 'mmaction').clip_size()
-    return _from_transforms(
+    resize = dict(type='Resize', scale=(size, size), keep_ratio=False)
+    pipeline = _from_transforms(
         name, [dict(type='DecordInit')],
-        [steps[1], dict(type='DecordDecode')],
-        [dict(type='Resize', scale=(size, size), keep_ratio=False)] +
-        steps[3:])
+        [steps[1], dict(type='DecordDecode')], steps[3:])
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        resize = Compose([resize])
+    opening, reading, rest = pipeline.stages
+
+    def transform(results):
+        if results['imgs'][0].shape[:2] != (size, size):
+            results = resize(results)
+        return rest(results)
+
+    return Pipeline(name, 'rgb', (opening, reading, transform))
 
 
 def peer_pipeline(name):
@@ -159,7 +169,6 @@ def peer_config(name, num_classes):
 
 
 def _from_transforms(name, opening, reading, rest):
-    from mmengine.dataset import Compose
     with DefaultScope.overwrite_default_scope('mmaction'):
         opening, reading, rest = map(Compose, (opening, reading, rest))
 
