@@ -252,14 +252,16 @@ def main(argv=None):
     clips = []
     predict = _predict_live if args.live else \
         _predict_many if args.many else _predict_here
-    stopped = False
+    stopped, broken = False, None
     try:
         predict(args, clips)
     except KeyboardInterrupt:
         stopped = True
         print('interrupted', file=sys.stderr)
     except (ValueError, OSError, ImportError, WorkersFailed) as error:
-        sys.exit(f'error: {error}')
+        broken = f'error: {error}'
+        if not any(clip.faces for clip in clips):
+            sys.exit(broken)
     if clips:
         try:
             _write(args, clips)
@@ -271,6 +273,9 @@ def main(argv=None):
                   file=sys.stderr)
     if stopped:
         sys.exit(130)
+    if broken:  # a stream that broke off; what came before is written
+        print(broken, file=sys.stderr)
+        sys.exit(3)
     without = sum(clip.error is not None for clip in clips)
     sys.exit(0 if not without else 1 if without == len(clips) else 3)
 

@@ -38,8 +38,8 @@ class FERInferencer:
     Args:
         config (str | PathLike | dict | Config): Of the training.
         checkpoint (str | PathLike, optional): ``.pth`` of that training, or
-            an exported ``.onnx``, ``.xml`` or ``.torchscript``. Defaults to None: random
-            weights, to try the rest.
+            an exported ``.onnx``, ``.xml`` or ``.torchscript``. Defaults to
+            None: random weights, to try the rest.
         device (str): 'cpu', 'cuda', 'cuda:1', …, or 'auto'.
             Defaults to 'cpu'.
         window (float, optional): Seconds that are classified together.
@@ -235,10 +235,7 @@ class FERInferencer:
             clip.read_windows += 1
             yield from requests
         if tracker is not None and not clip.faces:
-            clip.error = (
-                f'{clip.name}: no face was found on the {tracker.looked} I '
-                'pictures that were looked at; if a face fills the picture '
-                'take crop none, otherwise another detector')
+            clip.error = no_face(clip.name, tracker)
 
     def new_tracker(self, video: CompressedVideo) -> Optional[FaceTracker]:
         """Make what follows the faces of a video.
@@ -328,3 +325,18 @@ def boxes_in(faces, video: CompressedVideo, first: int, stop: int,
             if box is not None:
                 found[face.face] = box
     return dict(sorted(found.items()))
+
+
+def no_face(name: str, tracker: FaceTracker) -> str:
+    """Say that nobody was found.
+
+    Args:
+        name (str): The file.
+        tracker (FaceTracker): Who looked.
+
+    Returns:
+        str: One line.
+    """
+    return (f'{name}: no face was found on the {tracker.looked} I pictures '
+            'that were looked at; if a face fills the picture take crop none, '
+            'otherwise another detector')

@@ -86,6 +86,7 @@ def live_windows(inferencer: 'FERInferencer',
                 kept = [one for one in held if one.time >= start]
                 gone += len(held) - len(kept)
                 held = kept
+        reader.finish()
 
 
 def _packets_of(container, encode, window, inferencer):
@@ -156,6 +157,12 @@ class _LiveReader:
                          self._inferencer.batch_size)
         return [make_window(request, scores, rate, gone, start)
                 for request, scores in found]
+
+    def finish(self) -> None:
+        """Note that nobody was there, if so."""
+        if self._tracker is not None and not self._clip.faces:
+            from .inferencer import no_face
+            self._clip.error = no_face(self._clip.name, self._tracker)
 
     def _count_failure(self, reason):
         self._failures += 1
