@@ -12,6 +12,7 @@ in every runtime and printed beside its time. Peers have random weights: their
 times are measured, their accuracy is not. render.py makes the tables.
 """
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -198,6 +199,7 @@ def main(argv=None):
     if args.device != 'cpu' and not torch.cuda.is_available():
         print('no GPU here: nothing was timed', file=sys.stderr)
         return 0
+    logging.disable(logging.WARNING)  # notes on old names in mmaction2
     with tempfile.TemporaryDirectory() as folder:
         report = run(args, folder)
     if args.out:

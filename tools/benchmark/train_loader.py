@@ -8,6 +8,7 @@ processes, without their start: clips per second *per core* is clips by CPU
 seconds. The order of the loaders is drawn anew in each round.
 """
 import argparse
+import logging
 import os
 import random
 import sys
@@ -230,6 +231,7 @@ def main(argv=None):
     import mmfer  # noqa: F401, repairs the stack before it is imported
     from mmaction.utils import register_all_modules
     register_all_modules(init_default_scope=False)
+    logging.disable(logging.WARNING)  # notes on old names in mmaction2
     with tempfile.TemporaryDirectory() as folder:
         report = run(args, folder)
     if args.out:
