@@ -17,6 +17,10 @@ EXAMPLES = """example:
 """
 
 
+#: Of models in the plot.
+MARKERS = 'osD^v<>PX*'
+
+
 def machine_line(report):
     """Where and when: one sentence."""
     facts = report['machine']
@@ -164,31 +168,33 @@ def plot_accuracy(report, path):
                          'install "mmfer[vis]"') from None
     matplotlib.use('Agg')
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout='constrained')
-    markers, colours, count = dict(residual='o', rgb='s'), {}, 0
+    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout='constrained')
+    colours, markers, times = {}, {}, []
     for key, sample in report['samples'].items():
         name, runtime = key.split(' | ')
-        model = report['models'][name]
-        accuracy = model['accuracy'].get(runtime)
+        accuracy = report['models'][name]['accuracy'].get(runtime)
         if accuracy is None:
             continue
-        count += 1
-        x, y = statistics.median(sample['cpu']), accuracy['UAR']
+        times.append(statistics.median(sample['cpu']))
         colour = colours.setdefault(runtime, f'C{len(colours)}')
-        axes.scatter(x, y, color=colour, marker=markers[model['kind']], s=50,
-                     label=runtime)
-        axes.annotate(name, (x, y), xytext=(5, 5), fontsize=8,
-                      textcoords='offset points')
-    axes.set(xscale='log', xlabel='file to prediction, CPU ms (log scale)',
+        marker = markers.setdefault(name, MARKERS[len(markers) % len(MARKERS)])
+        axes.scatter(times[-1], accuracy['UAR'], color=colour, marker=marker,
+                     s=60, alpha=.8)
+    axes.set(xlabel='file to prediction, CPU ms',
              ylabel='UAR on unseen persons')
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles))
-    if unique:
-        axes.legend(unique.values(), unique.keys(), fontsize=8)
+    if times and max(times) > 10 * min(times):
+        axes.set_xscale('log')
+    # One entry for each colour and for each marker: labels would overlap.
+    for runtime, colour in colours.items():
+        axes.scatter([], [], color=colour, marker='s', label=runtime)
+    for name, marker in markers.items():
+        axes.scatter([], [], color='black', marker=marker, label=name)
+    if times:
+        figure.legend(loc='outside right upper', fontsize=8)
     axes.grid(alpha=.3)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
-    return count
+    return len(times)
 
 
 def parse_args(argv):
