@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Seconds of a window where none were asked for.
 LIVE_WINDOW = 2.
 _FAILURES = 3  # windows in a row that cannot be read
+_ROUNDING = 1e-4  # seconds by which times may be off
 
 
 def live_windows(inferencer: 'FERInferencer',
@@ -73,7 +74,8 @@ def live_windows(inferencer: 'FERInferencer',
             ended = live is None
             if not ended:
                 held.append(live)
-            length = held[-1].time - held[0].time if held else 0.
+            length = _ROUNDING + (
+                held[-1].time - held[0].time if held else 0.)
             # The last picture is shown for a while, too.
             half = ended and len(held) > 1 and (
                 length + 1 / packets.fps >= window / 2 or not reader.begun)
@@ -82,7 +84,7 @@ def live_windows(inferencer: 'FERInferencer',
                 part = held if ended else held[:-1]
                 yield from reader.read(packets.as_file(part), gone,
                                        part[0].time)
-                start = held[0].time + stride
+                start = held[0].time + stride - _ROUNDING
                 kept = [one for one in held if one.time >= start]
                 gone += len(held) - len(kept)
                 held = kept
