@@ -14,7 +14,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
 
 from mmfer.datasets.class_names import common_name, match_classes
-from mmfer.evaluation.protocol import coding_fields, protocol_fields
+from mmfer.evaluation.protocol import (UNKNOWN, coding_fields,
+                                       protocol_fields)
 from mmfer.evaluation.report import Run, summarise
 from mmfer.evaluation.report_text import format_confusion_markdown, percent
 from mmfer.registry import MODELS
@@ -170,6 +171,8 @@ def _others(names: Sequence[str], matched: set) -> List[str]:
 
 def _protocol(source: Source, target: Mapping[str, Any]) -> Dict[str, str]:
     fields = protocol_fields(source.cfg, source.metainfo)
+    # What the config plans need not be what was trained.
+    fields['epochs'] = str(source.meta.get('epoch', UNKNOWN))
     return dict(
         {key: value for key, value in fields.items() if key != 'classes'},
         **{f'target {key}': value
@@ -178,6 +181,7 @@ def _protocol(source: Source, target: Mapping[str, Any]) -> Dict[str, str]:
 
 def _notes(source: Source, target: Mapping[str, Any],
            annotations: str) -> List[str]:
+    """Say what a reader might not expect."""
     notes = []
     trained, tested = coding_fields(source.metainfo), coding_fields(target)
     differing = [f'{key}: {trained[key]} -> {tested[key]}'
@@ -188,8 +192,11 @@ def _notes(source: Source, target: Mapping[str, Any],
             f'({"; ".join(differing)}): part of the gap may be the codec; '
             'prepare both alike')
     protocol = source.meta.get('protocol') or {}
-    if protocol.get('ann_file') and osp.abspath(
-            protocol['ann_file']) == osp.abspath(annotations):
+    same_file = protocol.get('ann_file') and osp.abspath(
+        protocol['ann_file']) == osp.abspath(annotations)
+    same_name = target.get('dataset') and \
+        target['dataset'] == source.metainfo.get('dataset')
+    if same_file or same_name:
         notes.append('the target is the data set that the model was trained '
                      'on: this is not a cross-dataset result')
     return notes

@@ -100,9 +100,17 @@ def test_codings_that_differ_are_noted(tmp_path, config, target):
     assert result['part'] == 'test' and result['clips'] == 3
     assert 'codec: h264 -> mpeg4' in result['notes'][0]
     assert result['masked'] == 0
-    source = _source(tmp_path, config, 'sad', protocol=dict(ann_file=target))
-    notes = evaluate_on(source, target, progress=False)['notes']
-    assert 'not a cross-dataset result' in notes[-1]
+
+
+@pytest.mark.parametrize('same', ['file', 'name'])
+def test_the_own_data_set_is_noticed(tmp_path, config, target, same):
+    meta = dict(protocol=dict(ann_file=target)) if same == 'file' else dict(
+        dataset_meta=dict(classes=tuple(SOURCE), dataset='labelled-clips'))
+    source = _source(tmp_path, config, 'sad', epoch=3, **meta)
+    result = evaluate_on(source, target, progress=False)
+    assert 'not a cross-dataset result' in result['notes'][-1]
+    # Trained, not planned.
+    assert result['protocol']['epochs'] == '3'
 
 
 def test_nothing_in_common(tmp_path, config):
