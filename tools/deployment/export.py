@@ -17,8 +17,8 @@ EXAMPLES = """example:
   python tools/deployment/export.py work_dirs/mifer/config.py \\
       work_dirs/mifer/epoch_24.pth --to openvino-int8 onnx-fp32 \\
       --data-root data/synthetic_faces --out exported/mifer
-  python tools/predict.py clip.mp4 --config work_dirs/mifer/config.py \\
-      --checkpoint exported/mifer_int8.xml
+  python tools/predict.py work_dirs/mifer/config.py \\
+      exported/mifer_int8.xml clip.mp4
 """
 
 
