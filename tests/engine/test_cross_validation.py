@@ -131,6 +131,8 @@ class Driver:
 
     def _work(self, start, environment):
         os.environ.update(environment)
+        # A test run in the background of a shell inherits that it is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with open(self.output, 'w', buffering=1) as sys.stdout:
             start().run()
 

@@ -67,9 +67,6 @@ def parse_args(argv=None):
 def prepare(args):
     """Read the config and point it to the clips."""
     from mmengine.config import Config
-    for path in (args.config, args.checkpoint):
-        if not os.path.isfile(path):
-            sys.exit(_wrong(f'{path}: no such file'))
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options)
     if args.data_root:
@@ -99,6 +96,9 @@ def _wrong(text):
 def main(argv=None):
     import mmfer  # noqa: F401, repairs the stack before it is imported
     args = parse_args(argv)
+    for path in (args.config, args.checkpoint):
+        if not os.path.isfile(path):
+            return _wrong(f'{path}: no such file')
     import torch
 
     from mmfer.deployment.exporter import export_checkpoint
