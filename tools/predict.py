@@ -237,7 +237,9 @@ def _output(asked, clip, clips, suffix):
         common = os.path.commonpath(
             [os.path.dirname(os.path.abspath(c.path)) for c in clips])
         name = os.path.relpath(os.path.abspath(clip.path), common)
-        path = Path(asked) / (name.replace(os.sep, '_') + suffix)
+        name = name.replace(os.sep, '_')
+        path = Path(asked) / (
+            name if name.endswith(suffix) else name + suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -73,7 +73,7 @@ def run_ray(settings: Dict[str, Any], jobs: Sequence[FileJob],
             override_num_blocks=len(jobs))
         answers = rows.map(
             RayPredictor, fn_constructor_args=(settings, ), num_cpus=1,
-            concurrency=(1, workers))
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers))
         for row in answers.iter_rows():
             yield [str(line) for line in row['lines']]
     finally:
