@@ -4,12 +4,13 @@
 An honest probe is as strong as it can be made: its regularisation is chosen by
 an inner cross-validation of the same protocol, which never sees the tested
 fold. To spare trainings, the model that was fitted without the folds k and m
-serves both, as inner model of outer fold k and of outer fold m.
+serves both, as inner model of outer fold k and of outer fold m; MLPs take only
+neighbouring folds as k and m.
 """
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Callable, List
+from typing import Callable, List, Tuple
 
 import numpy as np
 
@@ -80,7 +81,11 @@ def probe_identity(features: np.ndarray,
         tested |= ~rest & np.isin(person, person[rest])
     if count < 2 or len(np.unique(person[tested])) < 2:
         return ProbeResult(math.nan, math.nan, math.nan, math.nan, 0)
-    answers = _cross_validate(features, person, folds, _candidates(kind, seed))
+    pairs = list(combinations(range(count), 2))
+    if kind == 'mlp':  # each fold in two pairs
+        pairs = [(k, m) for k, m in pairs if m - k in (1, count - 1)]
+    answers = _cross_validate(features, person, folds, pairs,
+                              _candidates(kind, seed))
     hits = (answers == person)[tested]
     groups = person[tested]
     chance = np.bincount(groups).max() / len(groups)
@@ -116,8 +121,17 @@ def _candidates(kind: str, seed: int) -> List[Callable]:
 
 
 def _cross_validate(features: np.ndarray, person: np.ndarray,
-                    folds: np.ndarray, makers: List[Callable]) -> np.ndarray:
+                    folds: np.ndarray, pairs: List[Tuple[int, int]],
+                    makers: List[Callable]) -> np.ndarray:
     """Answer each clip by a probe that did not see its fold.
+
+    Args:
+        features (np.ndarray): (N, D).
+        person (np.ndarray): int64 (N, ).
+        folds (np.ndarray): int64 (N, ).
+        pairs (list[tuple[int, int]]): Folds that are left out together, to
+            choose among the makers.
+        makers (list[Callable]): Of unfitted classifiers.
 
     Returns:
         np.ndarray: int64 (N, ), the named person.
@@ -127,7 +141,7 @@ def _cross_validate(features: np.ndarray, person: np.ndarray,
     if count > 2:
         hits = np.zeros((len(makers), count))
         for number, make in enumerate(makers):
-            for one, other in combinations(range(count), 2):
+            for one, other in pairs:
                 model = _fit(make, features, person,
                              (folds != one) & (folds != other))
                 for outer, inner in ((one, other), (other, one)):
