@@ -171,7 +171,7 @@ def _others(fit: LeakageData, data: LeakageData) -> Optional[LeakageData]:
             'leakage is not that of unseen persons',
             logger='current',
             level=logging.WARNING)
-        fit = LeakageData(*(None if value is None else np.asarray(value)[~known]
+        fit = LeakageData(*(value if value is None else value[~known]
                             for value in _values(fit)))
     return fit if len(np.unique(fit.subjects)) > 1 else None
 

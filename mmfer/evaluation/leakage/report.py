@@ -272,8 +272,9 @@ def format_reports(reports: Mapping[str, LeakageReport]) -> str:
         reports (Mapping[str, LeakageReport]): By name.
 
     Returns:
-        str: Markdown; ± is a standard error over persons; the last column is what codes give that know nothing.
-        Measures that no report has are left out.
+        str: Markdown; ± is a standard error over persons; the last column is
+        what codes give that know nothing. Measures that no report has are
+        left out.
     """
     lines = [
         '| measure | ' + ' | '.join(reports) + ' | chance |',

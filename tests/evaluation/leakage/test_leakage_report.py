@@ -24,7 +24,8 @@ def data(writing, subjects=6, first=0):
                        person_seed=first),
         labels, [f's{first + person:02d}' for person in people],
         identity + 0.1 * generator.standard_normal(identity.shape),
-        np.eye(3)[labels], generator.integers(0, 256, (len(labels), 8, 8, 3), np.uint8))
+        np.eye(3)[labels],
+        generator.integers(0, 256, (len(labels), 8, 8, 3), np.uint8))
 
 
 def encode(pictures):
