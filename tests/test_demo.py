@@ -144,7 +144,7 @@ def test_what_is_wrong_is_said_in_words(address, place):
     state = send(address, place / 'long.mp4', 'long.mp4')[1]
     assert 'long.mp4 is 6 s long' in state['message']
     for body, status, word in ((b'', 400, 'empty'),
-                               (b'x' * (2**20 + 1), 413, 'at most 1 MiB')):
+                               (b'x' * 2**24, 413, 'at most 1 MiB')):
         got, _, text = ask(address, '/api/clips', 'POST', body)
         assert got == status and word in json.loads(text)['message']
 

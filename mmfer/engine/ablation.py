@@ -226,6 +226,21 @@ def append_result(path: str, row: Row, seed: int, values: dict) -> None:
         file.write(line.encode())
 
 
+def replace_result(path: str, old: dict, new: dict) -> None:
+    """Exchange a finished run, in one move.
+
+    Args:
+        path (str): File of JSON lines.
+        old (dict): A line of it.
+        new (dict): What stands there from now on.
+    """
+    lines = [json.dumps(new if result == old else result) + '\n'
+             for result in read_results(path)]
+    with open(f'{path}.part', 'w', encoding='utf-8') as file:
+        file.writelines(lines)
+    os.replace(f'{path}.part', path)
+
+
 def format_table(results: Sequence[dict],
                  costs: Optional[Dict[Row, float]] = None) -> str:
     """Make a Markdown table, best UAR first.

@@ -8,15 +8,19 @@ import glob
 import math
 import os.path as osp
 import time
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Dict, List, Optional, Sequence
 
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner, load_checkpoint
 
 from mmfer.datasets.identity_file import IdentityEmbeddings
 from mmfer.evaluation.leakage import LeakageReport
+from mmfer.registry import MODELS
 from .ablation import prepare_config
+from .checkpoints import epoch_checkpoints
 from .leakage import leakage_dataloaders, measure_leakage
 
 #: Columns of the table: head, measure, value and what knowing nothing gives.
@@ -139,19 +143,52 @@ def run_and_measure(cfg: Config, identity: str, encoder=None) -> dict:
         steps = len(runner.train_dataloader)
         penalty = float(history.mean(steps))
     metrics = runner.test()
-    measured = measure_leakage(
-        runner.model,
-        *leakage_dataloaders(cfg.test_dataloader, None, 'train'),
-        IdentityEmbeddings.load(identity),
-        encoder,
-        progress=False)
     return dict(
         UAR=metrics['fer/UAR'],
         WAR=metrics['fer/WAR'],
         train_s=wall,
         train_cpu_s=cpu,
         penalty=penalty,
-        leakage=measured.report.to_dict())
+        leakage=_leakage(runner.model, cfg, identity, encoder))
+
+
+def measure_again(cfg: Config, identity: str, encoder=None) -> dict:
+    """Measure what the checkpoint of a finished run leaks.
+
+    For results that an earlier version of the battery measured.
+
+    Args:
+        cfg (Config): As it was trained, from :func:`prepare_identity_config`.
+        identity (str): Identity file.
+        encoder (IdentityEncoder, optional): For the inversion attack.
+            Defaults to None, no attack.
+
+    Returns:
+        dict: ``leakage``, a report.
+
+    Raises:
+        FileNotFoundError: The checkpoint of the last epoch is gone.
+    """
+    epoch = cfg.train_cfg.max_epochs
+    path = epoch_checkpoints(Path(cfg.work_dir)).get(epoch)
+    if path is None:
+        raise FileNotFoundError(
+            f'{cfg.work_dir}: has no checkpoint of epoch {epoch}; delete '
+            'the line of this run in the results, and it is trained again')
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    load_checkpoint(model, str(path), map_location='cpu', strict=True)
+    return dict(leakage=_leakage(model, cfg, identity, encoder))
+
+
+def _leakage(model, cfg: Config, identity: str, encoder) -> dict:
+    measured = measure_leakage(
+        model,
+        *leakage_dataloaders(cfg.test_dataloader, None, 'train'),
+        IdentityEmbeddings.load(identity),
+        encoder,
+        progress=False)
+    return measured.report.to_dict()
 
 
 def format_identity_table(results: Sequence[dict],

@@ -84,3 +84,13 @@ def test_table():
                         '2.5 |')
     assert lines[3] == '| a | rgb | 0.300 | 0.300 | 1 | not measured |'
     assert lines[4].endswith('| 9.0 |')
+
+
+def test_a_result_is_replaced_and_the_others_stay(tmp_path):
+    path = str(tmp_path / 'results.jsonl')
+    for seed in (0, 1):
+        ablation.append_result(path, Row('a', 'rgb'), seed, dict(UAR=.5))
+    first, second = ablation.read_results(path)
+    ablation.replace_result(path, first, dict(first, UAR=.7))
+    assert ablation.read_results(path) == [dict(first, UAR=.7), second]
+    assert [file.name for file in tmp_path.iterdir()] == ['results.jsonl']

@@ -72,6 +72,10 @@ def test_a_run_is_trained_measured_and_tabulated(data, tmp_path):
     measures = result['leakage']['measures']
     chance = measures['probe/linear/clip_disjoint']['chance']
     assert chance == pytest.approx(1 / 4)
+    again = identity_ablation.measure_again(cfg, str(data / 'identity.npz'))
+    assert set(again['leakage']['measures']) == set(measures)
+    for name, values in again['leakage']['measures'].items():
+        assert values == pytest.approx(measures[name], abs=1e-4), name
     runs = [dict(result, variant='dcor', seed=s) for s in (0, 1)]
     runs.append(dict(result, variant='ce', penalty=None))
     table = identity_ablation.format_identity_table(

@@ -59,6 +59,10 @@ def parse_args(argv=None):
     parser.add_argument(
         '--plot', metavar='PNG', help='draw accuracy against leakage')
     parser.add_argument(
+        '--measure-again', action='store_true',
+        help='train nothing that is finished, but run the leakage battery '
+        'again on its checkpoints')
+    parser.add_argument(
         '--table', action='store_true',
         help='train nothing: print what is there')
     return parser.parse_args(argv)
@@ -72,37 +76,52 @@ def main(argv=None):
     from mmfer.engine import ablation, identity_ablation
     torch.set_num_threads(args.threads)
     coding = osp.basename(osp.abspath(args.data))
+    kind = args.input or 'chained-motion'
     protocol = dict(
-        input=args.input or 'chained-motion', epochs=args.epochs,
-        selection='last', split='test', options=args.cfg_options)
+        input=kind, epochs=args.epochs, selection='last', split='test',
+        options=args.cfg_options)
     rows = [ablation.Row(coding, variant) for variant in args.variants]
+
+    def finished():
+        return [
+            result for result in ablation.read_results(args.out)
+            if ablation.Row(result['coding'], result['variant']) in rows and
+            all(result.get(key) == value for key, value in protocol.items())
+        ]
+
+    def prepare(variant, seed):
+        cfg = identity_ablation.prepare_identity_config(
+            osp.join(args.configs, CONFIG.format(variant)), args.data,
+            args.identity,
+            osp.join(
+                osp.dirname(args.out), f'{coding}_{kind}_{variant}_{seed}'),
+            seed, args.epochs, args.store, args.input)
+        cfg.merge_from_dict(args.cfg_options)
+        return cfg
+
     missing = [] if args.table else ablation.missing_runs(
-        rows, args.seeds, ablation.read_results(args.out), protocol)
+        rows, args.seeds, finished(), protocol)
+    again = finished() if args.measure_again else []
     encoder = None
-    if args.encoder and missing:
+    if args.encoder and (missing or again):
         from mmfer.engine.identity_extraction import read_encoder_config
         from mmfer.models.identity import build_identity_encoder
         encoder = build_identity_encoder(
             read_encoder_config(args.encoder, args.encoder_checkpoint, {}))
+    for number, result in enumerate(again):
+        print(f'measuring {number + 1} of {len(again)}: {result["variant"]}, '
+              f'seed {result["seed"]}', file=sys.stderr, flush=True)
+        values = identity_ablation.measure_again(
+            prepare(result['variant'], result['seed']), args.identity,
+            encoder)
+        ablation.replace_result(args.out, result, dict(result, **values))
     for number, (row, seed) in enumerate(missing):
         print(f'run {number + 1} of {len(missing)}: {row}, seed {seed}',
               file=sys.stderr, flush=True)
-        cfg = identity_ablation.prepare_identity_config(
-            osp.join(args.configs, CONFIG.format(row.variant)), args.data,
-            args.identity,
-            osp.join(
-                osp.dirname(args.out),
-                f'{coding}_{protocol["input"]}_{row.variant}_{seed}'), seed,
-            args.epochs, args.store, args.input)
-        cfg.merge_from_dict(args.cfg_options)
-        values = identity_ablation.run_and_measure(cfg, args.identity,
-                                                   encoder)
+        values = identity_ablation.run_and_measure(
+            prepare(row.variant, seed), args.identity, encoder)
         ablation.append_result(args.out, row, seed, dict(values, **protocol))
-    results = [
-        result for result in ablation.read_results(args.out)
-        if result['coding'] == coding and result['variant'] in args.variants
-        and all(result.get(key) == value for key, value in protocol.items())
-    ]
+    results = finished()
     results.sort(key=lambda r: args.variants.index(r['variant']))
     controls = args.controls and identity_ablation.read_controls(
         args.controls)

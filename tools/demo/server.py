@@ -35,6 +35,8 @@ HEADERS = {
 }
 LOCAL = ('localhost', '127.0.0.1', '::1')
 CHUNK = 1 << 18
+#: Bytes of a refused request that are still taken in.
+MOST_DISCARDED = 1 << 30
 
 
 class Refused(Exception):
@@ -84,6 +86,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _guarded(self, answer):
         self._answered = False
+        length = self.headers.get('Content-Length', '')
+        self._unread = int(length) if length.isdecimal() else 0
         try:
             self._check_origin()
             answer()
@@ -91,6 +95,7 @@ class Handler(BaseHTTPRequestHandler):
             # What was not read of a request must not be taken for the next.
             self.close_connection = True
             self._send_json(dict(message=str(refused)), refused.status)
+            self._discard()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except (OSError, ValueError, ImportError) as error:
@@ -158,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             number, job = jobs.new(name)
             try:
-                self._receive(job.source, length)
+                self._receive(job.source)
             except BaseException:
                 jobs.drop(job)
                 raise
@@ -168,15 +173,32 @@ class Handler(BaseHTTPRequestHandler):
                           str(busy)) from None
         self._send_json(dict(id=number), HTTPStatus.ACCEPTED)
 
-    def _receive(self, path, length):
+    def _receive(self, path):
         with open(path, 'wb') as file:
-            while length:
-                data = self.rfile.read(min(length, CHUNK))
+            while self._unread:
+                data = self._read_body()
                 if not data:
                     raise Refused(HTTPStatus.BAD_REQUEST,
                                   'the file did not arrive completely')
                 file.write(data)
-                length -= len(data)
+
+    def _read_body(self):
+        data = self.rfile.read(min(self._unread, CHUNK))
+        self._unread -= len(data)
+        return data
+
+    def _discard(self):
+        """Take in what a visitor who was refused is still sending.
+
+        Closing at once would reset the connection, and browsers, which send
+        everything before they read, would show that instead of the words.
+        """
+        least = self._unread - MOST_DISCARDED
+        try:
+            while self._unread > max(least, 0) and self._read_body():
+                pass
+        except OSError:  # gone, or silent for too long
+            pass
 
     def _send_json(self, data, status=HTTPStatus.OK):
         self._send(json.dumps(data).encode(), 'application/json', status)
