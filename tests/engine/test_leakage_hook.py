@@ -110,6 +110,25 @@ def test_a_training_ends_with_a_report_and_is_not_disturbed(folder, tmp_path):
         assert torch.equal(value, runner.model.state_dict()[name]), name
 
 
+def test_the_training_can_end_with_the_inversion_attack(folder, tmp_path):
+    """The face network is no part of what is trained and saved."""
+    encoder = dict(type='mmfer.IResNet', depth=18, width=.125,
+                   embedding_channels=6, input_size=32, checkpoint=None)
+    runner = train(folder, tmp_path, dict(
+        type='mmfer.LeakageHook', encoder=encoder,
+        identity=str(folder / 'identity.npz')))
+    report = LeakageReport.load(tmp_path / 'leakage_epoch_2.json')
+    assert report.measures['inversion']['chance'] == pytest.approx(1 / 2)
+    assert 0 <= report.measures['inversion']['rank1'] <= 1
+    # Six clips are too few for a critic; the others are measured.
+    assert not any(name.startswith('information') for name in report.measures)
+    assert 'probe/mlp/clip_disjoint' in report.measures
+    stored = torch.load(tmp_path / 'epoch_2.pth', weights_only=True)
+    assert set(stored['state_dict']) == set(runner.model.state_dict())
+    with pytest.raises(ValueError, match='identity'):
+        LeakageHook(encoder=encoder)
+
+
 def test_averaged_weights_are_the_ones_that_are_measured(folder, tmp_path):
     """The checkpoint holds the averages, and the last weights beside them."""
     runner = train(folder, tmp_path, dict(type='EMAHook', momentum=0.5),
@@ -136,6 +155,14 @@ def test_what_is_missing_is_said_before_the_training(folder, tmp_path):
               hook(identity=str(tmp_path / 'partial.npz')))
     with pytest.raises(IdentityFileError, match='none.npz: no such'):
         train(folder, tmp_path / 'b', hook(identity='none.npz'))
+    alone = loader(folder, False, fold=1)
+    alone['dataset']['ann_file'] = 'alone.json'
+    annotations = json.loads((folder / 'annotations.json').read_text())
+    for clip in annotations['clips']:
+        clip['subject'] = 'same'
+    (folder / 'alone.json').write_text(json.dumps(annotations))
+    with pytest.raises(ValueError, match='show 1 known persons'):
+        train(folder, tmp_path / 'c', hook(dataloader=alone))
     for wrong in (dict(level='deep'), dict(interval=-1)):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             LeakageHook(**wrong)

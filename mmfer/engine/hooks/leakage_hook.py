@@ -15,6 +15,7 @@ from mmengine.model import is_model_wrapper
 from mmfer.datasets.identity_file import IdentityEmbeddings
 from mmfer.engine.leakage import leakage_dataloaders, measure_leakage
 from mmfer.evaluation.leakage import require_libraries
+from mmfer.models.identity import build_identity_encoder
 from mmfer.registry import HOOKS
 
 
@@ -38,6 +39,10 @@ class LeakageHook(Hook):
         identity (str, optional): Identity file, see
             ``tools/data/extract_identity.py``. Defaults to None: measures
             that need face embeddings are left out.
+        encoder (dict, optional): The face network that made this file, as
+            :func:`mmfer.models.identity.build_identity_encoder` takes it, for
+            the inversion attack of a full battery. Defaults to None: no
+            attack.
         level (str): 'fast' or 'full', at the end of the training.
             Defaults to 'full'.
         interval (int): Also run a fast battery every so many epochs; 0 for
@@ -57,6 +62,7 @@ class LeakageHook(Hook):
 
     def __init__(self,
                  identity: Optional[str] = None,
+                 encoder: Optional[dict] = None,
                  level: str = 'full',
                  interval: int = 0,
                  dataloader: Optional[dict] = None,
@@ -67,7 +73,11 @@ class LeakageHook(Hook):
             raise ValueError(f"`level` is 'fast' or 'full', got {level!r}")
         if interval < 0:
             raise ValueError(f'`interval` is at least 0, got {interval}')
+        if encoder is not None and identity is None:
+            raise ValueError('`encoder` needs the `identity` file that it '
+                             'made')
         self.identity = identity
+        self.encoder = encoder
         self.level = level
         self.interval = interval
         self.dataloader = dataloader
@@ -83,7 +93,8 @@ class LeakageHook(Hook):
 
         Raises:
             ImportError: scikit-learn is missing.
-            ValueError: The config has no loader to measure.
+            ValueError: The config has no loader to measure, or its clips
+                show fewer than two persons.
         """
         if not is_main_process():
             return
@@ -94,6 +105,16 @@ class LeakageHook(Hook):
                              '`test_dataloader`; give `dataloader`')
         self._loaders = leakage_dataloaders(config, self.split,
                                             self.fit_split)
+        measured = self._loaders[0].dataset
+        people = {measured.get_data_info(index).get('subject')
+                  for index in range(len(measured))} - {None}
+        if len(people) < 2:
+            raise ValueError(
+                f'LeakageHook: the measured clips show {len(people)} known '
+                'persons and at least two are told apart; leave the hook out '
+                'where each person is a fold of its own')
+        # Lives beside the model: it is neither saved nor moved with it.
+        self._encoder = self.encoder and build_identity_encoder(self.encoder)
         self._identity = None
         if self.identity is not None:
             self._identity = IdentityEmbeddings.load(self.identity)
@@ -130,6 +151,7 @@ class LeakageHook(Hook):
                 model,
                 *self._loaders,
                 self._identity,
+                self._encoder,
                 level=level,
                 seed=self.seed,
                 progress=False).report

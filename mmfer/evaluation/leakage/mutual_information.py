@@ -18,6 +18,10 @@ from .folds import make_folds
 ESTIMATORS = ('infonce', 'mine', 'smile')
 
 
+class TooFewClipsError(ValueError):
+    """A critic cannot learn from so few."""
+
+
 @dataclass(frozen=True)
 class InformationResult:
     """An estimate of I(features; identity).
@@ -77,14 +81,15 @@ def estimate_information(features: np.ndarray,
         InformationResult: In nats.
 
     Raises:
-        ValueError: Fewer than 20 clips.
+        TooFewClipsError: Fewer than 20 clips, or too few of each person.
+        ValueError: Unknown estimator.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(
             f'`estimator` is one of {ESTIMATORS}, got {estimator!r}')
     if len(features) < 20:
-        raise ValueError(f'{len(features)} clips are too few to train a '
-                         'critic; at least 20')
+        raise TooFewClipsError(f'{len(features)} clips are too few to train '
+                               'a critic; at least 20')
     # Tenths: five train, of which one validates; five are estimated on.
     tenths = make_folds('clip_disjoint', labels, subjects, 10, seed)
     values, sizes = [], []
@@ -93,8 +98,9 @@ def estimate_information(features: np.ndarray,
         validation = tenths == (1 - half)
         training = ~held & ~validation
         if min(held.sum(), validation.sum(), training.sum()) < 2:
-            raise ValueError(f'{len(features)} clips are too few to train a '
-                             'critic; at least some of each person')
+            raise TooFewClipsError(
+                f'{len(features)} clips are too few to train a critic; at '
+                'least some of each person')
         codes = [
             _reduce(code, ~held, num_components)
             for code in (features, identity)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
@@ -13,7 +14,8 @@ from .distance_correlation import distance_correlation_test
 from .expression import measure_expression
 from .folds import PROTOCOLS
 from .inversion import FaceDecoder, invert
-from .mutual_information import ESTIMATORS, estimate_information
+from .mutual_information import (ESTIMATORS, TooFewClipsError,
+                                 estimate_information)
 from .probes import probe_identity
 from .reidentification import GALLERIES, reidentify
 from .similarity import cosine_similarities, project
@@ -191,7 +193,8 @@ def leakage_report(data: LeakageData,
         seed (int): Equal seeds give equal reports. Defaults to 0.
 
     Returns:
-        LeakageReport: What could be measured with what was given.
+        LeakageReport: What could be measured with what was given: without
+        information estimates where clips are too few for a critic.
 
     Raises:
         ImportError: scikit-learn is missing.
@@ -244,8 +247,9 @@ def leakage_report(data: LeakageData,
             codes, data.identity, data.labels, seed=seed)
         if level == 'full':
             for estimator in ESTIMATORS:
-                found[f'information/{estimator}'] = estimate_information(
-                    codes, data.identity, *about, estimator, seed=seed)
+                with suppress(TooFewClipsError):  # the others still count
+                    found[f'information/{estimator}'] = estimate_information(
+                        codes, data.identity, *about, estimator, seed=seed)
     if attack:
         decoder = FaceDecoder(seed=seed).fit(fit.features, fit.faces,
                                              fit.subjects)
