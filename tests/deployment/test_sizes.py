@@ -1,5 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""The three sizes are as large as their page says."""
+"""The sizes are as large as their page says."""
 import logging
 from pathlib import Path
 
@@ -17,19 +17,24 @@ from mmfer.deployment.network import (DeployableNetwork,  # noqa: E402
 FOLDER = Path(__file__).parents[2] / 'configs' / 'mifer'
 
 
-@pytest.mark.parametrize('size', ['mifer-t', 'mifer-s', 'mifer-b'])
+@pytest.mark.parametrize('size', [
+    'mifer-t', 'mifer-t, single packets', 'mifer-t, four single packets',
+    'mifer-s', 'mifer-b'
+])
 def test_parameters_and_multiplications(size):
     text = (FOLDER / 'README.md').read_text(encoding='utf-8')
     row, = [line for line in text.splitlines()
             if line.startswith(f'| {size} |')]
     cells = [cell.strip() for cell in row.strip('|').split('|')]
     path = FOLDER / cells[-1].split('](./')[1].rstrip(')')
-    model, _ = load_recognizer(Config.fromfile(path), None)
+    cfg = Config.fromfile(path)
+    model, _ = load_recognizer(cfg, None)
+    pictures = cfg.test_pipeline[1]['num_segments']
     count = sum(p.numel() for p in model.parameters())
     assert cells[2] == f'{count / 1e6:.2f} M'
     logging.disable(logging.WARNING)
     flops = get_model_complexity_info(
-        DeployableNetwork(model), inputs=(torch.zeros(1, 8, 3, 96, 96), ),
-        show_table=False, show_arch=False)['flops']
+        DeployableNetwork(model), inputs=(torch.zeros(1, pictures, 3, 96, 96), ), show_table=False,
+        show_arch=False)['flops']
     logging.disable(logging.NOTSET)
     assert cells[3] == f'{flops / 1e9:.3f} G'
