@@ -391,9 +391,3 @@ def test_a_small_one_as_a_whole_and_once_more(tmp_path, monkeypatch, capsys):
         str(tmp_path / 'q/data/synthetic_faces/identity.npz'))
     path = identities.paths[0]
     assert identities.whiten(identities[path]).shape == (16, )
-
-
-def test_write_json_leaves_no_partial_file(tmp_path):
-    resumption.write_json(tmp_path / 'a' / 'b.json', [1])
-    assert json.loads((tmp_path / 'a' / 'b.json').read_text()) == [1]
-    assert os.listdir(tmp_path / 'a') == ['b.json']

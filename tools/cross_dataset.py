@@ -5,7 +5,6 @@ The model chooses among the classes that both sets have; clips of other
 classes are left out. The shared classes are printed.
 """
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def main(argv=None):
     from mmfer.datasets import AnnotationError
     from mmfer.engine.cross_dataset import (CrossDatasetError, Source,
                                             evaluate_on, format_cross)
-    from mmfer.engine.fold_plan import write_text
+    from mmfer.atomic import write_json, write_text
     cfg = Config.fromfile(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
@@ -68,11 +67,11 @@ def main(argv=None):
     text = format_cross(results)
     print('\n' + text)
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
         write_text(args.out / 'cross_dataset.md', text)
-        write_text(args.out / 'cross_dataset.json', json.dumps(
+        write_json(
+            args.out / 'cross_dataset.json',
             dict(config=args.config, checkpoint=args.checkpoint,
-                 results=results), indent=1, ensure_ascii=False) + '\n')
+                 results=results), ensure_ascii=False)
 
 
 if __name__ == '__main__':

@@ -2,41 +2,14 @@
 """Predictions as a table, as CSV and as JSON; files appear whole or not."""
 import csv
 import json
-import os
-import tempfile
-from typing import Callable, Iterator, List, Sequence, TextIO
+from typing import Iterator, List, Sequence
+
+from mmfer.atomic import write_text, writing
 
 from .prediction import ClipPrediction, FacePrediction
 
 #: Windows that a table lists; a long file has its time line elsewhere.
 _LISTED_WINDOWS = 40
-
-
-def write_whole(path: str, write: Callable[[TextIO], None]) -> None:
-    """Write a text file under a temporary name first.
-
-    Args:
-        path (str): The file; replaced if it exists, its folder is made.
-        write (Callable): Writes into the open file.
-    """
-    path = os.path.abspath(os.fspath(path))
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(path), prefix='.', suffix='.part')
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8', newline='') as file:
-            write(file)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(predictions: Sequence[ClipPrediction], path: str) -> None:
@@ -46,12 +19,8 @@ def write_json(predictions: Sequence[ClipPrediction], path: str) -> None:
         predictions (Sequence[ClipPrediction]): In order.
         path (str): The file.
     """
-
-    def write(file):
-        lines = ',\n'.join(clip.to_json() for clip in predictions)
-        file.write(f'[\n{lines}\n]\n')
-
-    write_whole(path, write)
+    lines = ',\n'.join(clip.to_json() for clip in predictions)
+    write_text(path, f'[\n{lines}\n]\n')
 
 
 def read_json(path: str) -> List[ClipPrediction]:
@@ -75,8 +44,7 @@ def write_csv(predictions: Sequence[ClipPrediction], path: str) -> None:
             classes.
         path (str): The file.
     """
-
-    def write(file):
+    with writing(path) as file:
         classes = predictions[0].classes if predictions else ()
         rows = csv.writer(file, lineterminator='\n')
         rows.writerow(['path', 'face', 'start', 'end', 'first', 'last',
@@ -84,8 +52,6 @@ def write_csv(predictions: Sequence[ClipPrediction], path: str) -> None:
                        'error'])
         for clip in predictions:
             rows.writerows(_rows(clip))
-
-    write_whole(path, write)
 
 
 def _rows(clip: ClipPrediction) -> Iterator[list]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import av
 import numpy as np
 
+from mmfer.atomic import writing
+
 from .bitstreams import make_bitstream
 from .bytesource import ByteReader
 from .errors import (TRANSCODE_ADVICE, CompressedVideoError, NoVideoStream,
@@ -122,15 +124,8 @@ class VideoIndex:
             payload_numbers=np.array(numbers, np.int64),
             payloads=np.frombuffer(
                 b''.join(self.payloads[n] for n in numbers), np.uint8))
-        temporary = f'{os.fspath(path)}.{os.getpid()}.part'
-        try:
-            with open(temporary, 'wb') as file:
-                np.savez(file, **stored)
-            os.replace(temporary, path)
-        except BaseException:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-            raise
+        with writing(path, 'wb') as file:
+            np.savez(file, **stored)
 
     @classmethod
     def load(cls, path):

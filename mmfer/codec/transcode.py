@@ -14,6 +14,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from mmfer.atomic import replacing
+
 from .errors import CompressedVideoError, NotPredicted, NoVideoStream
 from .source_pictures import open_pictures
 from .video import CompressedVideo
@@ -119,8 +121,6 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
     if first is None:
         raise NoVideoStream(f'{name}: holds no picture to encode')
     width, height = _target_size(size, first)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f'.{out.stem}.{os.getpid()}.part{out.suffix}')
     facts = dict(
         codec=codec, profile=profile,
         gop=gop if profile == 'residual' else None,
@@ -136,13 +136,10 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         })
     settings = _encoder_options(codec, gop, qscale, crf, profile)
     settings.update(facts['options'])
-    try:
+    with replacing(out) as temporary:
         written = _encode(first, pictures, temporary, _ENCODERS[codec],
                           settings, width, height, rate, facts, progress, name)
         coded = _coded_share(temporary, out)
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
     if coded < _NEARLY_EMPTY:
         warnings.warn(
             f'{out}: the residual is nearly empty, {coded:.1%} of its sampled '

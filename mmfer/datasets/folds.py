@@ -16,12 +16,12 @@ Folds are counted from 1.
 """
 import csv
 import io
-import os
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
+from mmfer.atomic import write_text
 from .annotations import AnnotationError
 
 #: How persons in natural order are dealt out to folds.
@@ -199,11 +199,7 @@ def write_folds(path: Union[str, Path], folds: Mapping[str, int]) -> None:
     writer.writerow(('subject', 'fold'))
     for name in sorted(folds, key=natural_key):
         writer.writerow((name, folds[name]))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_text(text.getvalue(), encoding='utf-8')
-    os.replace(temporary, path)
+    write_text(path, text.getvalue())
 
 
 def read_folds(path: Union[str, Path]) -> Dict[str, int]:

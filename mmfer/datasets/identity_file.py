@@ -19,10 +19,11 @@ name           type             meaning
 import json
 import os
 import zipfile
-from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
+
+from mmfer.atomic import writing
 
 VERSION = 1
 #: Which keyframe of a clip is encoded.
@@ -207,8 +208,6 @@ class IdentityEmbeddings:
         Args:
             path (str | PathLike): Ends in ``.npz``.
         """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         names = list(self.whitenings)
         arrays = dict(
             paths=np.array(self.row_paths, dtype=str),
@@ -221,14 +220,8 @@ class IdentityEmbeddings:
                 whitening=np.array(names, dtype=str),
                 mean=np.stack([self.whitenings[n][0] for n in names]),
                 projection=np.stack([self.whitenings[n][1] for n in names]))
-        partial = path.with_name(f'.{path.name}.{os.getpid()}')
-        try:
-            with open(partial, 'wb') as file:
-                np.savez(file, **arrays)
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        with writing(path, 'wb') as file:
+            np.savez(file, **arrays)
         self.name = str(path)
 
     @classmethod

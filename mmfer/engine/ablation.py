@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmfer.atomic import write_text
 from mmfer.registry import DATASETS
 
 SPLITS = ('train', 'val', 'test')
@@ -234,11 +235,9 @@ def replace_result(path: str, old: dict, new: dict) -> None:
         old (dict): A line of it.
         new (dict): What stands there from now on.
     """
-    lines = [json.dumps(new if result == old else result) + '\n'
-             for result in read_results(path)]
-    with open(f'{path}.part', 'w', encoding='utf-8') as file:
-        file.writelines(lines)
-    os.replace(f'{path}.part', path)
+    write_text(path, ''.join(
+        json.dumps(new if result == old else result) + '\n'
+        for result in read_results(path)))
 
 
 def format_table(results: Sequence[dict],

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping
 
 import numpy as np
 
+from mmfer.atomic import write_text
 from mmfer.evaluation.dumps import read_predictions
 from mmfer.evaluation.protocol import protocol_fields
 from mmfer.evaluation.report import Run, summarise
@@ -13,7 +14,6 @@ from mmfer.evaluation.report_text import to_latex, to_markdown
 from mmfer.version import __version__
 from .cross_validation import CrossValidation, FoldRun
 from .fold_config import FoldError
-from .fold_plan import write_text
 
 
 def make_report(validation: CrossValidation,

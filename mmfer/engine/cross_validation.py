@@ -21,11 +21,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from mmengine.config import Config
 
 import mmfer
+from mmfer.atomic import write_json, write_text
 from mmfer.datasets.folds import write_folds
 from .checkpoints import (best_checkpoint, epoch_checkpoints, is_whole,
                           read_scalars, resume_point, validation_due)
 from .fold_config import FoldError
-from .fold_plan import FoldPlan, write_text
+from .fold_plan import FoldPlan
 from .subprocesses import (CommandFailed, Stopped, folder_lock, run_command,
                            say)
 
@@ -297,9 +298,8 @@ class FoldRun:
                 # After the same epoch the weights are the same.
                 selections['best'] = dict(selections['last']) if same else \
                     self._test(call, 'best', *best)
-            write_text(self.folder / RESULT, json.dumps(
-                dict(fold=self.fold, seed=self.seed, selections=selections),
-                indent=1) + '\n')
+            write_json(self.folder / RESULT, dict(
+                fold=self.fold, seed=self.seed, selections=selections))
             self._tidy()
             say(f'{self.title}: finished after '
                 f'{_minutes(time.monotonic() - start)}')

@@ -2,7 +2,6 @@
 """Take the expression model out of an identity-aware training."""
 import copy
 import os
-import tempfile
 from typing import Any, Dict, List, Tuple
 
 import torch
@@ -11,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 
+from mmfer.atomic import replacing, writing
 from mmfer.version import __version__
 
 #: Parts of the recogniser that exist for training only.
@@ -139,8 +139,11 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
             dataset_meta=meta.get('dataset_meta', {}),
             cfg=reduced.pretty_text),
         state_dict=kept)
-    _write(out, lambda path: torch.save(content, path))
-    _write(out_config, reduced.dump)
+    with writing(out, 'wb') as file:
+        torch.save(content, file)
+    with replacing(out_config) as temporary:
+        # Its ending tells mmengine which format to write.
+        reduced.dump(str(temporary))
     total = sum(tensor.numel() for tensor in state.values())
     size = sum(tensor.numel() for tensor in kept.values())
     return dict(
@@ -148,22 +151,6 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
         dropped=total - size,
         bytes_before=os.path.getsize(checkpoint),
         bytes_after=os.path.getsize(out))
-
-
-def _write(path: str, save) -> None:
-    """Write a file that is either complete or not there."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    # The ending tells mmengine which format to write.
-    handle, temporary = tempfile.mkstemp(
-        dir=folder, suffix=os.path.splitext(path)[1])
-    os.close(handle)
-    try:
-        save(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def default_outputs(checkpoint: str) -> Tuple[str, str]:

@@ -2,7 +2,6 @@
 """What an extraction of identities has done so far."""
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from mmfer.atomic import write_text, writing
 from mmfer.datasets.identity_file import VERSION, IdentityFileError
 
 
@@ -35,8 +35,7 @@ class ExtractionJournal:
         path = self.folder / 'header.json'
         if not path.is_file() or path.read_text(encoding='utf-8') != header:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
-            _write(path, lambda file: file.write(header.encode()))
+            write_text(path, header)
         self.parts = 0
         while self._part(self.parts).exists():
             self.parts += 1
@@ -48,13 +47,13 @@ class ExtractionJournal:
     def add(self, embeddings: np.ndarray, frames: np.ndarray,
             counts: List[int], errors: List[Optional[str]]) -> None:
         """Note a chunk."""
-        _write(
-            self._part(self.parts), lambda file: np.savez(
+        with writing(self._part(self.parts), 'wb') as file:
+            np.savez(
                 file,
                 embeddings=embeddings,
                 frames=frames,
                 counts=np.array(counts, np.int64),
-                errors=np.array(json.dumps(errors))))
+                errors=np.array(json.dumps(errors)))
         self.parts += 1
 
     def read(self, paths: List[str]
@@ -81,11 +80,3 @@ class ExtractionJournal:
     def remove(self) -> None:
         """Forget everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _write(path: Path, write) -> None:
-    """Write a file under a temporary name first."""
-    partial = path.with_name(f'.{path.name}.{os.getpid()}')
-    with open(partial, 'wb') as file:
-        write(file)
-    os.replace(partial, path)

@@ -1,7 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The vectors that the classifier reads, of every clip of a data set."""
 import copy
-import os
 import sys
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Sequence
@@ -13,6 +12,8 @@ from mmengine.runner import Runner
 from mmengine.utils import track_iter_progress
 from torch import nn
 from torch.utils.data import DataLoader
+
+from mmfer.atomic import writing
 
 #: Raised when the layout of the file changes.
 VERSION = 1
@@ -46,24 +47,16 @@ class FeatureSet:
         Args:
             path (str): The file; replaced if it exists.
         """
-        path = os.path.abspath(os.fspath(path))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        name = f'{path}.{os.getpid()}.tmp'
-        try:
-            with open(name, 'wb') as file:
-                np.savez(
-                    file,
-                    version=VERSION,
-                    features=self.features.astype(np.float32),
-                    labels=self.labels.astype(np.int64),
-                    subjects=self.subjects.astype(str),
-                    paths=self.paths.astype(str),
-                    scores=self.scores.astype(np.float32),
-                    classes=np.array(self.classes, dtype=str))
-            os.replace(name, path)
-        finally:
-            if os.path.exists(name):
-                os.unlink(name)
+        with writing(path, 'wb') as file:
+            np.savez(
+                file,
+                version=VERSION,
+                features=self.features.astype(np.float32),
+                labels=self.labels.astype(np.int64),
+                subjects=self.subjects.astype(str),
+                paths=self.paths.astype(str),
+                scores=self.scores.astype(np.float32),
+                classes=np.array(self.classes, dtype=str))
 
     @classmethod
     def load(cls, path: str) -> 'FeatureSet':

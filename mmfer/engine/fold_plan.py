@@ -2,13 +2,12 @@
 """Which folds a cross-validation of a config consists of."""
 import copy
 import hashlib
-import json
-import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
+from mmfer.atomic import write_json
 from mmfer.datasets import read_annotations
 from mmfer.datasets.folds import protocol_folds
 from .fold_config import (LOADERS, FoldError, annotation_path,
@@ -135,9 +134,8 @@ def _folds_by_person(source: str, clips: List[dict], protocol: str,
         if entry.get('subject') in folds:
             entry['fold'] = folds[entry['subject']]
     path = Path(work_dir) / f'annotations-{protocol}.json'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(dict(metainfo=metainfo, clips=entries),
-                                ensure_ascii=False) + '\n')
+    write_json(path, dict(metainfo=metainfo, clips=entries), indent=None,
+               ensure_ascii=False)
     return str(path), folds
 
 
@@ -203,15 +201,3 @@ def _selection(cfg) -> Optional[str]:
     both = clip_files(cfg, 'val_dataloader') & clip_files(
         cfg, 'test_dataloader')
     return 'best_on_test' if both else 'best_on_val'
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one go.
-
-    Args:
-        path (Path): File; replaced.
-        text (str): Its content.
-    """
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_text(text, encoding='utf-8')
-    os.replace(temporary, path)

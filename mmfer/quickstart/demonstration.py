@@ -7,13 +7,15 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 from mmengine.config import Config
 
+from mmfer.atomic import write_json, write_text
+
 from .configs import MODELS, expression_config, face_config
 from .identities import extract
 from .measuring import (ROUNDS, WARM_UP, Predictor, measure_identity,
                         measure_times)
 from .persons import count_others, make_expressions, make_others
 from .report import report
-from .resumption import digest, once, write_json, write_text
+from .resumption import digest, once
 from .scripts import SEED, test, train
 
 #: Parts of the package that the steps depend on.

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Optional, TextIO
 
+from mmfer.atomic import write_json
+
 
 def digest(*parts: Any) -> str:
     """Condense what a step depends on into one short word.
@@ -26,29 +28,6 @@ def digest(*parts: Any) -> str:
         else:
             total.update(json.dumps(part, sort_keys=True).encode())
     return total.hexdigest()[:16]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that is either complete or not there.
-
-    Args:
-        path (Path): The file; replaced if it exists.
-        text (str): Its content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_text(text, 'utf-8')
-    os.replace(partial, path)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file that is either complete or not there.
-
-    Args:
-        path (Path): The file; replaced if it exists.
-        content (Any): What JSON can hold.
-    """
-    write_text(path, json.dumps(content, indent=1) + '\n')
 
 
 def once(path: Path,

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from mmfer.atomic import write_json
 from mmfer.handover import find_script
 from .errors import QuickstartError
-from .resumption import write_json
 
 SEED = 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 
+from mmfer.atomic import write_json
 from mmfer.codec import transcode
 
 from .expressions import CLASSES
@@ -152,14 +153,7 @@ def _prepare(folder, configuration):
             'folder')
     for name in ('clips', '.partial'):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_json(path, configuration)
-
-
-def _write_json(path, content):
-    partial = path.with_name(f'.{path.name}.{os.getpid()}')
-    partial.write_text(json.dumps(content, indent=1) + '\n',
-                       encoding='utf-8')
-    os.replace(partial, path)
+    write_json(path, configuration)
 
 
 def _missing(faces, targets):
@@ -183,6 +177,7 @@ def write_clip(item, targets):
     """
     pictures = render_clip(item)
     for folder, coding in targets:
+        # What a killed run leaves here is swept away by the next one.
         partial = Path(folder, '.partial', f'{item.name}.{os.getpid()}.mp4')
         transcode(list(pictures), partial, fps=item.fps, overwrite=True,
                   **coding)
@@ -263,7 +258,7 @@ def _annotate(folder, faces, shares, coding):
             subject=f's{item.subject:03d}', split=split, fold=fold,
             **expression_activations(item)[1]))
     path = folder / ANNOTATIONS
-    _write_json(path, dict(
+    write_json(path, dict(
         metainfo=dict(dataset='synthetic-faces', classes=list(faces.classes),
                       version=GENERATOR, seed=faces.seed, coding=coding),
         clips=clips))

@@ -12,7 +12,7 @@ from mmfer.evaluation.intervals import (bootstrap_clips, bootstrap_groups,
 
 from .embedding import COLOURS
 from .palette import INK
-from .saving import new_figure
+from .figures import new_figure
 
 _FAINT = '#5F6368'
 

@@ -13,6 +13,7 @@ from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.datasets import AnnotationError, read_annotations
 
 from .compressed import draw_motion, draw_residual
+from .figures import new_figure, save_figure
 
 _GREY = 235
 MODES = ('chained', 'single')
@@ -175,12 +176,6 @@ def _motion_limit(rows) -> float:
 
 
 def _draw(rows, counts, title, mode, out, cell, dpi) -> Path:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError('a contact sheet needs matplotlib: pip install '
-                          'matplotlib') from None
     limit = _motion_limit(rows)
     names = [name for name, shown in rows.items() if shown]
     # A narrow empty column stands between two clips.
@@ -189,8 +184,7 @@ def _draw(rows, counts, title, mode, out, cell, dpi) -> Path:
     left, top, bottom = 1.25, .62, .55
     width = max(left + cell * sum(widths) + .1, 7.)
     height = top + (cell + .2) * len(names) + bottom - .2
-    figure = Figure(figsize=(width, height), dpi=dpi)
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height, dpi)
     grid = figure.add_gridspec(
         len(names), len(widths), width_ratios=widths, wspace=.03,
         hspace=.2 / cell, left=left / width,
@@ -213,15 +207,7 @@ def _draw(rows, counts, title, mode, out, cell, dpi) -> Path:
         f'hue is the direction (red right, cyan left), full colour '
         f'{limit:.1f} pixels; orange: not predicted.', fontsize=7,
         va='center')
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f'.{out.stem}.{os.getpid()}{out.suffix}')
-    try:
-        figure.savefig(temporary)
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return out
+    return save_figure(figure, out)
 
 
 def _fill(axes, cells, mode, limit, with_heads) -> None:

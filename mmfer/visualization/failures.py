@@ -14,7 +14,7 @@ from mmfer.codec import CompressedVideoError
 from .compressed import draw_motion, draw_residual
 from .contact_sheet import read_cells
 from .palette import INK, class_colours
-from .saving import new_figure
+from .figures import new_figure
 
 _FAINT, _WRONG = '#5F6368', '#C5221F'
 COLUMNS = ('rank', 'clip', 'subject', 'truth', 'prediction', 'confidence',

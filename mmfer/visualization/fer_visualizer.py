@@ -12,7 +12,7 @@ from mmfer.registry import VISUALIZERS
 
 from .compressed import colour_motion
 from .palette import INK, class_colours
-from .saving import new_figure, save_figure
+from .figures import new_figure, save_figure
 
 _FAINT, _RIGHT, _WRONG = '#5F6368', '#188038', '#C5221F'
 #: mmfer.ReadResiduals stores motion in quarter pixels.

@@ -6,7 +6,7 @@ from typing import Any, Sequence, Tuple, Union
 import numpy as np
 
 from .palette import INK, class_colours, ink_on
-from .saving import new_figure, save_figure
+from .figures import new_figure, save_figure
 
 _FAINT = '#5F6368'
 #: Where a file does not say how many pictures a second it has.

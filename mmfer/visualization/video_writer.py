@@ -10,10 +10,10 @@ import av
 import cv2
 import numpy as np
 
+from mmfer.atomic import replacing
 from mmfer.codec import CompressedVideo, CompressedVideoError
 
 from .compressed import draw_motion, draw_residual
-from .saving import replacing
 
 _NOTHING = 235  # grey of what cannot be shown
 _AHEAD = 16  # pictures read at once

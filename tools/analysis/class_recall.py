@@ -95,7 +95,7 @@ def main(argv=None):
     from mmfer.visualization.class_names import class_names
     from mmfer.visualization.confusion import (compare_recall,
                                                draw_class_recall)
-    from mmfer.visualization.saving import save_figure
+    from mmfer.visualization.figures import save_figure
     try:
         read = read_all(([args.baseline] if args.baseline else []) +
                         args.dumps)

@@ -39,7 +39,7 @@ def main(argv=None):
     from mmfer.evaluation.dumps import read_predictions
     from mmfer.visualization.class_names import class_names
     from mmfer.visualization.confusion import draw_confusion
-    from mmfer.visualization.saving import save_figure
+    from mmfer.visualization.figures import save_figure
     try:
         total, classes = 0, None
         for dump in args.dumps:

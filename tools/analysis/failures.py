@@ -37,24 +37,18 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def write(path, text):
-    """Write a text under a temporary name first."""
-    from mmfer.visualization.saving import replacing
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding='utf-8')
-
-
 def main(argv=None):
     args = parse_args(argv)
     if args.out and Path(args.out).suffix not in ('.csv', '.md'):
         sys.exit(f'error: {args.out}: use a name in .csv or .md')
     import mmfer  # noqa: F401, repairs the stack before it is imported
+    from mmfer.atomic import write_text
     from mmfer.evaluation.dumps import read_predictions
     from mmfer.visualization.class_names import class_names
     from mmfer.visualization.failures import (draw_failures, failures_csv,
                                               failures_markdown,
                                               find_failures)
-    from mmfer.visualization.saving import save_figure
+    from mmfer.visualization.figures import save_figure
     try:
         predictions = read_predictions(args.dump)
         classes = class_names(predictions, args.classes, args.config)
@@ -63,7 +57,7 @@ def main(argv=None):
         as_csv = args.out and args.out.endswith('.csv')
         text = (failures_csv if as_csv else failures_markdown)(listed, classes)
         if args.out:
-            write(args.out, text)
+            write_text(args.out, text)
         else:
             print(text, end='')
         if args.sheet and failures:

@@ -141,9 +141,10 @@ def run(args):
                     args.level, args.seed)
                 controls[control].save(
                     osp.join(args.out, f'control_{control}.json'))
+    from mmfer.visualization.figures import save_figure
     from mmfer.visualization.frontier import draw_frontier
     figure = draw_frontier(reports, groups, controls.get('identity'))
-    figure.savefig(osp.join(args.out, 'frontier.png'), dpi=150)
+    save_figure(figure, osp.join(args.out, 'frontier.png'), dpi=150)
     print(f'reports, features and pictures: {args.out}', file=sys.stderr)
     settings = next(iter(reports.values())).settings
     return (f'{settings["num_clips"]} clips of {settings["num_subjects"]} '
@@ -168,6 +169,7 @@ def build_encoder(args):
 def draw(measured, name, path, args):
     """Draw the embedding; codes that are all equal are not drawn."""
     from mmfer.visualization.embedding import draw_embedding
+    from mmfer.visualization.figures import save_figure
     if measured.data.collapsed:
         print(f'{name}: all codes are equal, nothing to draw',
               file=sys.stderr)
@@ -178,7 +180,7 @@ def draw(measured, name, path, args):
         features.features[known], features.labels[known],
         features.subjects[known], features.classes or None, name,
         args.perplexity, args.seed)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path, dpi=150)
 
 
 if __name__ == '__main__':

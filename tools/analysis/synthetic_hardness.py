@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmfer.atomic import writing
 from mmfer.synthetic import SyntheticFaces, render_clip
 from mmfer.synthetic.faces import expression_activations
 
@@ -197,7 +198,8 @@ def main():
     else:
         data = collect(faces, args.side)
         if args.cache:
-            np.savez(args.cache, **data)
+            with writing(args.cache, 'wb') as file:
+                np.savez(file, **data)
     splits = faces.splits()
     tested = np.array([splits[s][0] == 'test' for s in data['subject']])
     train, test = np.flatnonzero(~tested), np.flatnonzero(tested)

@@ -18,7 +18,9 @@ import sys
 import tempfile
 
 from measuring import (file_facts, load_note, machine, measure, one_thread,
-                       versions, write_json)
+                       versions)
+
+from mmfer.atomic import write_json
 
 RUNTIMES = ('torch', 'onnx-fp32', 'onnx-int8', 'openvino-fp32',
             'openvino-bf16', 'openvino-int8')

@@ -2,7 +2,6 @@
 """What the benchmarks share: clocks, interleaving, facts about the machine."""
 import gc
 import hashlib
-import json
 import os
 import platform
 import random
@@ -142,13 +141,3 @@ def file_facts(path):
     with open(path, 'rb') as file:
         data = file.read()
     return dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def write_json(path, report):
-    """Write a report that is either complete or not there."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    temporary = f'{path}.part'
-    with open(temporary, 'w', encoding='utf-8') as file:
-        json.dump(report, file, indent=1)
-    os.replace(temporary, path)

@@ -20,12 +20,13 @@ import sys
 import tempfile
 
 from measuring import (file_facts, load_note, machine, measure, one_thread,
-                       versions, write_json)
+                       versions)
 
 one_thread()
 
 import numpy as np  # noqa: E402
 
+from mmfer.atomic import write_json  # noqa: E402
 from mmfer.codec import CompressedVideo, transcode  # noqa: E402
 from mmfer.testing import face_like  # noqa: E402
 from readers import BASE, DECORD, make_readers  # noqa: E402

@@ -11,6 +11,8 @@ import sys
 
 import numpy as np
 
+from mmfer.atomic import replacing, write_text
+
 EXAMPLES = """example:
   python tools/benchmark/render.py read.json infer.json loader.json --out t.md
   python tools/benchmark/render.py infer.json --plot accuracy_latency.png
@@ -192,7 +194,8 @@ def plot_accuracy(report, path):
     if times:
         figure.legend(loc='outside right upper', fontsize=8)
     axes.grid(alpha=.3)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
     pyplot.close(figure)
     return len(times)
 
@@ -230,8 +233,7 @@ def main(argv=None):
         plot_accuracy(plotted, args.plot)
     text = '\n\n'.join(texts) + '\n'
     if args.out:
-        with open(args.out, 'w', encoding='utf-8') as file:
-            file.write(text)
+        write_text(args.out, text)
     else:
         print(text, end='')
     return 0

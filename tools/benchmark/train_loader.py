@@ -15,8 +15,9 @@ import sys
 import tempfile
 import time
 
-from measuring import (file_facts, load_note, machine, one_thread, versions,
-                       write_json)
+from measuring import file_facts, load_note, machine, one_thread, versions
+
+from mmfer.atomic import write_json
 
 EXAMPLES = """example:
   python tools/benchmark/train_loader.py --workers 1 2 --out loader.json

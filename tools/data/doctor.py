@@ -47,10 +47,10 @@ def parse_args(argv=None):
 
 def main(argv=None):
     args = parse_args(argv)
+    from mmfer.atomic import write_text
     from mmfer.datasets.annotations import AnnotationError
     from mmfer.datasets.doctor import examine
     from mmfer.datasets.preparation import DetectorError
-    from mmfer.datasets.preparation.journal import write_atomically
     from mmfer.worker_processes import WorkersFailed
     try:
         found = examine(args.annotations, args.folder, args.detector,
@@ -60,7 +60,7 @@ def main(argv=None):
         else:
             print(found.to_text(args.items))
             if args.json:
-                write_atomically(args.json, found.to_json())
+                write_text(args.json, found.to_json())
     except (AnnotationError, DetectorError, OSError, WorkersFailed) as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(3)

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Dict, Iterator, Optional, Sequence
 
-from ..outputs import write_whole
+from mmfer.atomic import writing
 
 
 class PredictionLogError(ValueError):
@@ -120,11 +120,8 @@ class PredictionLog:
         if self.path is None:
             return
         others = [name for name in self._places if name not in set(names)]
-
-        def write(file):
+        with writing(self.path) as file:
             for line in self.read([*names, *others]):
                 file.write(line + '\n')
-
-        write_whole(self.path, write)
         self._places.clear()
         self._continue()

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Union
 
+from mmfer.atomic import write_text
+
 JOURNAL = 'prepare.jsonl'
 
 
@@ -71,19 +73,6 @@ class Journal:
         self.close()
 
 
-def write_atomically(path: Union[str, Path], text: str) -> None:
-    """Write a text file such that it is there whole or not at all.
-
-    Args:
-        path (str | Path): The file, replaced if it exists.
-        text (str): Its content.
-    """
-    path = Path(path)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
-
-
 def write_lines(path: Union[str, Path],
                 records: Iterable[Dict[str, Any]]) -> None:
     """Write records as JSON lines, in one go.
@@ -92,5 +81,5 @@ def write_lines(path: Union[str, Path],
         path (str | Path): The file, replaced if it exists.
         records (Iterable[dict]): Plain types.
     """
-    write_atomically(path, ''.join(
+    write_text(path, ''.join(
         json.dumps(record, ensure_ascii=False) + '\n' for record in records))

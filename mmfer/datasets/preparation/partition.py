@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
+from mmfer.atomic import write_text
+
 from ..adapters.base import SourceClip
 from ..findings import Finding
 from ..folds import natural_key, split_subjects, subject_folds
 from .custom import CustomSetError
-from .journal import write_atomically
 
 SPLITS = ('train', 'val', 'test')
 
@@ -124,4 +125,4 @@ def write_partition(path: Union[str, Path],
     for (name, part), count in sorted(
             counts.items(), key=lambda entry: natural_key(entry[0][0])):
         writer.writerow((name, part, count))
-    write_atomically(path, text.getvalue())
+    write_text(path, text.getvalue())

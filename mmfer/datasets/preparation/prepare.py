@@ -24,6 +24,7 @@ import av
 import cv2
 import numpy as np
 
+from mmfer.atomic import write_json
 from mmfer.codec import CompressedVideoError, transcode
 from mmfer.progress import ProgressLine
 from mmfer.version import __version__
@@ -33,7 +34,7 @@ from ..adapters.base import SourceClip
 from ..findings import Finding
 from .clip_writer import ClipWriter, PreparationError, Settings
 from .detectors import build_detector
-from .journal import JOURNAL, Journal, write_atomically, write_lines
+from .journal import JOURNAL, Journal, write_lines
 from .sources import moved_index
 
 PROVENANCE = 'prepare.json'
@@ -207,7 +208,7 @@ def _begin(out: Path, metainfo: Mapping[str, Any], settings: Settings,
         'opencv': cv2.__version__, 'numpy': np.__version__,
         'python': platform.python_version()
     }
-    write_atomically(path, json.dumps(wanted, indent=1) + '\n')
+    write_json(path, wanted)
     (out / 'clips').mkdir(exist_ok=True)
     return wanted
 
@@ -324,8 +325,7 @@ def _annotate(out: Path, name: str, clips: Sequence[SourceClip],
             provenance['settings'], versions=provenance['versions'])),
         clips=entries)
     path = out / name
-    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False,
-                                      default=str) + '\n')
+    write_json(path, content, ensure_ascii=False, default=str)
     return path
 
 

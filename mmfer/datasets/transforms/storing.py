@@ -3,11 +3,11 @@
 import hashlib
 import os
 import os.path as osp
-import tempfile
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmfer.atomic import writing
 from mmfer.registry import TRANSFORMS
 
 
@@ -81,15 +81,8 @@ class StoredReader(BaseTransform):
             clip_len=total,
             num_clips=1)
         pictures = np.stack(self.reader(whole)['imgs'])
-        os.makedirs(self.folder, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.folder, suffix='.part')
-        try:
-            with os.fdopen(handle, 'wb') as file:
-                np.save(file, pictures)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with writing(path, 'wb') as file:
+            np.save(file, pictures)
 
     def _path(self, filename) -> str:
         state = os.stat(filename)

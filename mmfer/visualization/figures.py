@@ -1,29 +1,9 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Pictures appear under their name when they are complete, or not at all."""
-import os
-from contextlib import contextmanager
+"""Figures that need no window system, and their files."""
 from pathlib import Path
-from typing import Iterator, Union
+from typing import Union
 
-
-@contextmanager
-def replacing(path: Union[str, Path]) -> Iterator[Path]:
-    """Offer a temporary name, then give what was written there its own.
-
-    Args:
-        path (str | Path): The final name; its folder is made.
-
-    Yields:
-        Path: A name in the same folder with the same suffix.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}{path.suffix}')
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from mmfer.atomic import replacing
 
 
 def new_figure(width: float, height: float, dpi: int = 150, **options):
@@ -51,13 +31,14 @@ def new_figure(width: float, height: float, dpi: int = 150, **options):
     return figure
 
 
-def save_figure(figure, path: Union[str, Path]) -> Path:
+def save_figure(figure, path: Union[str, Path], **options) -> Path:
     """Write a figure.
 
     Args:
         figure (matplotlib.figure.Figure): The figure.
         path (str | Path): A name in .png, .pdf or .svg, replaced if it
             exists.
+        **options: Of ``Figure.savefig``, such as ``dpi``.
 
     Returns:
         Path: ``path``.
@@ -66,5 +47,5 @@ def save_figure(figure, path: Union[str, Path]) -> Path:
         ValueError: matplotlib does not know the suffix.
     """
     with replacing(path) as temporary:
-        figure.savefig(temporary)
+        figure.savefig(temporary, **options)
     return Path(path)
