@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A network with random weights, clips, and what goes wrong with files."""
+import importlib.util
 from pathlib import Path
 
 import mmengine.runner  # noqa: F401  Its import allows checkpoint names.
@@ -11,7 +12,8 @@ from mmengine.registry import MODELS, DefaultScope
 import mmfer
 from mmfer.testing.labelled_clips import SEVEN, write_labelled_clips
 
-CONFIG = Path(mmfer.__file__).parent.parent / 'configs' / 'residual' / \
+ROOT = Path(mmfer.__file__).resolve().parent.parent
+CONFIG = ROOT / 'configs' / 'residual' / \
     'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained.py'
 
 
@@ -55,3 +57,13 @@ def model_of(place):
     """Arguments of an inferencer."""
     return dict(config=str(place / 'config.py'),
                 checkpoint=str(place / 'weights.pth'))
+
+
+@pytest.fixture(scope='session')
+def tool():
+    """The module of tools/predict.py."""
+    spec = importlib.util.spec_from_file_location(
+        'predict_tool', ROOT / 'tools' / 'predict.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

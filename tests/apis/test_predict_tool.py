@@ -1,23 +1,11 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The command: what it prints and writes, and its exit codes."""
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
-import mmfer
 from mmfer.apis.outputs import read_json
-
-TOOL = Path(mmfer.__file__).resolve().parent.parent / 'tools' / 'predict.py'
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('predict_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
