@@ -10,8 +10,8 @@ _PAUSE = 10.  # seconds between two lines of a log
 class ProgressLine:
     """Progress of a run of known length, on stderr.
 
-    On a terminal it is a bar (rich, which mmengine brings along); elsewhere a
-    line every ten seconds and one at the end.
+    On a terminal it is a bar (rich, which mmengine brings along); elsewhere,
+    and without rich, a line every ten seconds and one at the end.
 
     Args:
         name (str): What is done.
@@ -39,9 +39,12 @@ class ProgressLine:
             self._open_bar()
 
     def _open_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import (BarColumn, MofNCompleteColumn, Progress,
-                                   TextColumn, TimeElapsedColumn)
+        try:
+            from rich.console import Console
+            from rich.progress import (BarColumn, MofNCompleteColumn, Progress,
+                                       TextColumn, TimeElapsedColumn)
+        except ImportError:
+            return
         self._bar = Progress(
             TextColumn('{task.description}'), BarColumn(),
             MofNCompleteColumn(), TextColumn('{task.fields[speed]}'),

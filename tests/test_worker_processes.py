@@ -1,13 +1,11 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Worker processes may die at any time; no job is lost or done twice."""
-import io
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from mmfer.progress import ProgressLine
 from mmfer.worker_processes import Died, WorkersFailed, run_jobs
 
 
@@ -67,31 +65,3 @@ def test_workers_that_never_start_are_given_up():
 
 def test_no_jobs():
     assert list(run_jobs(make_dead, (), [], 2)) == []
-
-
-def test_progress_of_a_log_names_count_rate_and_rest():
-    stream = io.StringIO()
-    with ProgressLine('working', 10, done=4, stream=stream) as line:
-        for _ in range(6):
-            line.step(note='1 kept out')
-    last, = stream.getvalue().splitlines()
-    assert last.startswith('working: 10/10, ')
-    assert last.endswith('clips/s, 0 s left, 1 kept out')
-
-
-def test_progress_of_a_terminal_is_a_bar():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    stream = Terminal()
-    with ProgressLine('working', 3, stream=stream) as line:
-        line.step(3)
-    assert '3/3' in stream.getvalue() and 'working' in stream.getvalue()
-
-
-def test_silence():
-    stream = io.StringIO()
-    with ProgressLine('working', 1, shown=False, stream=stream) as line:
-        line.step()
-    assert stream.getvalue() == ''

@@ -1,19 +1,18 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The vectors that the classifier reads, of every clip of a data set."""
 import copy
-import sys
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 import torch
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from mmengine.utils import track_iter_progress
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmfer.atomic import writing
+from mmfer.progress import ProgressLine
 
 #: Raised when the layout of the file changes.
 VERSION = 1
@@ -134,7 +133,7 @@ def extract_features(model: nn.Module,
             mode is restored afterwards.
         dataloader (DataLoader): Of a data set in test mode, with items as
             :class:`mmfer.FERDataset` makes them.
-        progress (bool): Whether to show a progress bar. Defaults to True.
+        progress (bool): Whether to report progress on stderr. Defaults to True.
 
     Returns:
         FeatureSet: Of all clips, float32.
@@ -160,14 +159,17 @@ def extract_features(model: nn.Module,
     model.eval()
     features, scores, labels = [], [], []
     try:
-        for batch in _tracked(loader, progress):
-            inputs.clear()
-            samples = model.test_step(batch)
-            features.append(_per_sample(inputs, len(samples), model))
-            for sample in samples:
-                score = sample.pred_score.float().cpu()
-                scores.append(score.reshape(-1, score.shape[-1]).mean(dim=0))
-                labels.append(int(sample.gt_label))
+        with ProgressLine('features', len(dataset), shown=progress) as line:
+            for batch in loader:
+                inputs.clear()
+                samples = model.test_step(batch)
+                features.append(_per_sample(inputs, len(samples), model))
+                for sample in samples:
+                    score = sample.pred_score.float().cpu()
+                    scores.append(
+                        score.reshape(-1, score.shape[-1]).mean(dim=0))
+                    labels.append(int(sample.gt_label))
+                line.step(len(samples))
     finally:
         for hook in hooks:
             hook.remove()
@@ -199,12 +201,6 @@ def _in_order(loader: DataLoader) -> DataLoader:
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
         generator=torch.Generator())
-
-
-def _tracked(loader: DataLoader, progress: bool) -> Iterator:
-    if not progress:
-        return iter(loader)
-    return track_iter_progress((loader, len(loader)), file=sys.stderr)
 
 
 def _per_sample(inputs: List[torch.Tensor], count: int,

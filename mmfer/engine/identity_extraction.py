@@ -2,14 +2,13 @@
 """Encode who every clip of a data set shows, once, before any training."""
 import os
 import os.path as osp
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine.config import Config, ConfigDict
-from mmengine.utils import ProgressBar, is_abs
+from mmengine.utils import is_abs
 from torch.utils.data import DataLoader, Dataset
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
@@ -18,6 +17,7 @@ from mmfer.datasets.face_preprocess import FacePreprocess
 from mmfer.datasets.identity_file import (WHICH, IdentityEmbeddings,
                                           IdentityFileError)
 from mmfer.models.identity import IdentityEncoder
+from mmfer.progress import ProgressLine
 from .extraction_journal import ExtractionJournal
 
 
@@ -115,7 +115,7 @@ def extract_identities(ann_file: str,
         workers (int): Processes that read. Defaults to 0, this one.
         overwrite (bool): Whether to make an existing file anew.
             Defaults to False.
-        progress (bool): Whether to show a progress bar on stderr.
+        progress (bool): Whether to report progress on stderr.
             Defaults to True.
         chunk (int): Clips that are encoded and noted together.
             Defaults to 64.
@@ -227,17 +227,15 @@ def _encode(faces: KeyframeFaces, encoder: IdentityEncoder, which: str,
     loader = DataLoader(
         faces, batch_size=None, sampler=left, num_workers=workers,
         collate_fn=_as_it_is)
-    bar = ProgressBar(len(left), file=sys.stderr) if progress else None
     chunk = []
-    for number, item in zip(left, loader):
-        chunk.append(item)
-        if len(chunk) == journal.chunk or number == len(faces) - 1:
-            journal.add(*_encode_chunk(chunk, encoder, which))
-            if bar is not None:
-                bar.update(len(chunk))
-            chunk = []
-    if bar is not None:
-        sys.stderr.write('\n')
+    with ProgressLine('identities', len(faces), journal.done,
+                      shown=progress) as line:
+        for number, item in zip(left, loader):
+            chunk.append(item)
+            if len(chunk) == journal.chunk or number == len(faces) - 1:
+                journal.add(*_encode_chunk(chunk, encoder, which))
+                line.step(len(chunk))
+                chunk = []
 
 
 def _as_it_is(item):

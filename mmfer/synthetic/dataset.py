@@ -5,8 +5,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import sys
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import cv2
 
 from mmfer.atomic import write_json
 from mmfer.codec import transcode
+from mmfer.progress import ProgressLine
 
 from .expressions import CLASSES
 from .faces import (SyntheticFaces, expression_activations, render_clip)
@@ -197,55 +196,35 @@ def _start_worker():
 
 def _work(jobs, total, workers, progress):
     left = sum(len(job) for job in jobs)
-    report = _Report(total, total - left, progress)
-    if workers <= 1 or len(jobs) <= 1:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            for job in jobs:
-                for clip in job:
-                    report.add(_write_job([clip]))
-        finally:
-            cv2.setNumThreads(threads)
-            report.close()
-        return
+    with ProgressLine('synthetic faces', total, total - left,
+                      shown=progress) as line:
+        if workers <= 1 or len(jobs) <= 1:
+            _work_here(jobs, line)
+        else:
+            _work_in_processes(jobs, workers, line)
+
+
+def _work_here(jobs, line):
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        for job in jobs:
+            for clip in job:
+                line.step(_write_job([clip]))
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _work_in_processes(jobs, workers, line):
     context = multiprocessing.get_context('spawn')
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context,
                                _start_worker)
     try:
         for done in as_completed([pool.submit(_write_job, job)
                                   for job in jobs]):
-            report.add(done.result())
+            line.step(done.result())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        report.close()
-
-
-class _Report:
-    """A line on stderr: how many, how fast, how long still."""
-
-    def __init__(self, total, done, shown):
-        self.total, self.done, self.first = total, done, done
-        self.shown, self.start, self.last = shown, time.monotonic(), 0.0
-        self.ended = '\r' if sys.stderr.isatty() else '\n'
-
-    def add(self, count):
-        self.done += count
-        now = time.monotonic()
-        pause = 0.5 if self.ended == '\r' else 10.0
-        if self.shown and (now - self.last > pause
-                           or self.done == self.total):
-            self.last = now
-            rate = (self.done - self.first) / max(now - self.start, 1e-9)
-            left = (self.total - self.done) / max(rate, 1e-9)
-            sys.stderr.write(f'synthetic faces: {self.done}/{self.total} '
-                             f'clips, {rate:.1f}/s, {left:.0f} s left '
-                             f'{self.ended}')
-            sys.stderr.flush()
-
-    def close(self):
-        if self.shown and self.ended == '\r' and self.last:
-            sys.stderr.write('\n')
 
 
 def _annotate(folder, faces, shares, coding):
