@@ -11,12 +11,13 @@
 from typing import Dict, List, Type
 
 from .afew import AFEW
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
 from .casme2 import CASME2
 from .ckplus import CKPlus
 from .crema_d import CREMAD
 from .dfew import DFEW
 from .enterface05 import ENTERFACE05
+from .facts import Expected, Place, Protocol, SourceClip
 from .ferv39k import FERV39k
 from .layout import AdapterError
 from .mafw import MAFW

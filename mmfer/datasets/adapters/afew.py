@@ -2,7 +2,8 @@
 """AFEW: clips of films, the classification data of the EmotiW challenges."""
 from typing import Iterable
 
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .words import expression_name
 
 

@@ -7,115 +7,16 @@ names and labels only, never a picture. Everything behind it (cropping,
 coding, training) sees :class:`SourceClip` and nothing of the release.
 """
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..findings import Finding
 from ..folds import natural_key, subject_folds
+from .completeness import compare_counts
+from .facts import Expected, Place, Protocol, SourceClip
 from .layout import AdapterError, locate
 from .media import MediaIndex, Medium
-
-
-@dataclass(frozen=True)
-class SourceClip:
-    """One clip of an official release.
-
-    Args:
-        name (str): POSIX path without suffix that is unique in the data set;
-            names the clip that is made of it, e.g. 'Action/Sad/0010'.
-        source (Path): Video file, folder of pictures, or zip archive.
-        label (str): Class name.
-        member (str): File or folder inside the archive. Defaults to ''.
-        frames (tuple[str]): Names of the picture files to take, in order.
-            Defaults to (), all that the folder holds, in natural order.
-        subject (str, optional): Who is seen. Defaults to None, not known.
-        split (str, optional): 'train', 'val' or 'test'. Defaults to None.
-        fold (int, optional): Fold in which the clip is tested, from 1.
-            Defaults to None.
-        apex, onset, offset (int, optional): Display index within the clip
-            that is made of ``frames``, from 0. Default to None.
-        extra (dict): Whatever else is known: scene, intensity, sex, ...
-    """
-
-    name: str
-    source: Path
-    label: str
-    member: str = ''
-    frames: Tuple[str, ...] = ()
-    subject: Optional[str] = None
-    split: Optional[str] = None
-    fold: Optional[int] = None
-    apex: Optional[int] = None
-    onset: Optional[int] = None
-    offset: Optional[int] = None
-    extra: Dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """A way to train and test on a data set.
-
-    Args:
-        kind (str): 'split' (clips carry ``split``), 'folds' (official lists
-            say in which fold a clip is tested) or 'subjects' (folds are made
-            of whole persons; with ``folds=None`` each person is a fold).
-        description (str): One line for people.
-        folds (int, optional): How many. Defaults to None.
-        rule (str): With 'subjects', how persons are dealt out, see
-            :func:`mmfer.datasets.folds.subject_folds`.
-            Defaults to 'stride'.
-    """
-
-    kind: str
-    description: str
-    folds: Optional[int] = None
-    rule: str = 'stride'
-
-
-@dataclass(frozen=True)
-class Expected:
-    """How much a complete copy holds, and who says so.
-
-    Args:
-        source (str): Where the numbers come from.
-        clips (int, optional): Number of clips. Defaults to None, not known.
-        classes (Mapping[str, int]): Clips per class. Defaults to none.
-        splits (Mapping[str, int]): Clips per split. Defaults to none.
-        folds (Mapping[int, int]): Clips tested per fold. Defaults to none.
-        subjects (int, optional): Number of persons. Defaults to None.
-    """
-
-    source: str
-    clips: Optional[int] = None
-    classes: Mapping[str, int] = field(default_factory=dict)
-    splits: Mapping[str, int] = field(default_factory=dict)
-    folds: Mapping[int, int] = field(default_factory=dict)
-    subjects: Optional[int] = None
-
-
-@dataclass(frozen=True)
-class Place:
-    """One kind of clips in a release, e.g. the official face crops.
-
-    Args:
-        patterns (tuple[str | tuple[str]]): Folders or zip archives below the
-            root, as glob patterns, best first; '.zip' is tried after each by
-            itself, and '{name}' stands for the variant of that name. A tuple
-            in place of a pattern: all of these belong together.
-        depth (int): Parts of a path that name a clip. Defaults to 1.
-        crop (str): Face crop that these clips need: 'clip' (one box per clip)
-            or 'none' (they are faces already). Defaults to 'clip'.
-        frame_rate (float): Pictures per second of picture folders; videos
-            know their own. Defaults to 25.
-        note (str): What one should know about them. Defaults to ''.
-    """
-
-    patterns: Tuple[Union[str, Tuple[str, ...]], ...]
-    depth: int = 1
-    crop: str = 'clip'
-    frame_rate: float = 25.
-    note: str = ''
 
 
 class DatasetAdapter:
@@ -336,7 +237,9 @@ class DatasetAdapter:
                     self.source = name
                     self.crop = place.crop
                     self.frame_rate = place.frame_rate
-                    self._report_duplicates(index)
+                    self.note('warning', 'duplicate-clip', index.duplicates,
+                              'clips lie in two places; the first one is '
+                              'taken', 'keep one copy of the clips')
                     return index
         raise AdapterError(
             f'{self.root}: no {self.title} clips; looked for '
@@ -363,18 +266,31 @@ class DatasetAdapter:
             name=name, source=medium.source, member=medium.member,
             label=label, **facts)
 
+    def note(self, severity: str, code: str, items: Sequence[str], text: str,
+             advice: str = '') -> None:
+        """Keep note of something that was met while reading, if it was.
+
+        Args:
+            severity, code, advice (str): See
+                :class:`~mmfer.datasets.findings.Finding`.
+            items (Sequence[str]): The clips or files concerned; nothing is
+                noted if there are none.
+            text (str): What is wrong, behind their number.
+        """
+        if items:
+            self.findings.append(Finding(
+                severity, code, f'{self.title}: {len(items)} {text}', advice,
+                items))
+
     def report_missing(self, names: List[str]) -> None:
         """Keep note of clips that a list names and that are not there.
 
         Args:
             names (list[str]): Their names; may be empty.
         """
-        if names:
-            self.findings.append(Finding(
-                'warning', 'missing-clip',
-                f'{self.title}: {len(names)} clips of the lists are not in '
-                f'the {self.source} clips',
-                'unpack the release again, or choose another `source`', names))
+        self.note('warning', 'missing-clip', names,
+                  f'clips of the lists are not in the {self.source} clips',
+                  'unpack the release again, or choose another `source`')
 
     def report_unknown(self, names: List[str]) -> None:
         """Keep note of files whose name or label says nothing.
@@ -382,13 +298,10 @@ class DatasetAdapter:
         Args:
             names (list[str]): Their names; may be empty.
         """
-        if names:
-            self.findings.append(Finding(
-                'warning', 'unknown-name',
-                f'{self.title}: {len(names)} clips are left out, because '
-                'their name or label is none of this data set',
-                'move what does not belong to the release out of the folder',
-                names))
+        self.note('warning', 'unknown-name', names,
+                  'clips are left out, because their name or label is none '
+                  'of this data set',
+                  'move what does not belong to the release out of the folder')
 
     def _folders_or_archives(self, pattern: str) -> List[Path]:
         for wanted in (pattern, f'{pattern}.zip'):
@@ -401,14 +314,6 @@ class DatasetAdapter:
                 return found
         return []
 
-    def _report_duplicates(self, index: MediaIndex) -> None:
-        if index.duplicates:
-            self.findings.append(Finding(
-                'warning', 'duplicate-clip',
-                f'{self.title}: {len(index.duplicates)} clips lie in two '
-                'places; the first one is taken',
-                'keep one copy of the clips', index.duplicates))
-
     def _assign_folds(self, clips, protocol: Protocol) -> List[SourceClip]:
         if protocol.kind != 'subjects':
             return clips
@@ -418,47 +323,3 @@ class DatasetAdapter:
         except ValueError as error:
             raise AdapterError(f'{self.title}: {error}') from None
         return [replace(clip, fold=folds[clip.subject]) for clip in clips]
-
-
-def compare_counts(title: str, clips: List[SourceClip],
-                   expected: Expected) -> List[Finding]:
-    """Say where a copy differs from a complete one.
-
-    Args:
-        title (str): Name of the data set.
-        clips (list[SourceClip]): What was read.
-        expected (Expected): What should be there.
-
-    Returns:
-        list[Finding]: One per kind of count that differs.
-    """
-    counts = {
-        'classes': Counter(clip.label for clip in clips),
-        'splits': Counter(clip.split for clip in clips),
-        'folds': Counter(clip.fold for clip in clips)
-    }
-    subjects = {clip.subject for clip in clips} - {None}
-    found = []
-    for what, there, wanted in (('clips', len(clips), expected.clips),
-                                ('subjects', len(subjects),
-                                 expected.subjects)):
-        if wanted is not None and there != wanted:
-            found.append(Finding(
-                'warning', f'count-{what}',
-                f'{title}: {there} {what}, a complete copy has {wanted} '
-                f'({expected.source})',
-                'see the list of missing clips, if any, or compare the '
-                'release with the source of the count'))
-    for what, there in counts.items():
-        wanted = getattr(expected, what)
-        differing = [f'{name}: {there[name]} instead of {count}'
-                     for name, count in wanted.items()
-                     if there[name] != count]
-        if differing:
-            found.append(Finding(
-                'warning', f'count-{what}',
-                f'{title}: the {what} differ from those of a complete copy '
-                f'({expected.source})',
-                'a shifted histogram is a wrong label order; a smaller one '
-                'an incomplete copy', differing))
-    return found

@@ -2,7 +2,7 @@
 """CASME II: 255 spontaneous micro-expressions of 26 persons."""
 from typing import Dict, Tuple
 
-from .base import Expected, Place
+from .facts import Expected, Place
 from .micro import MicroExpressionAdapter
 
 

@@ -3,8 +3,8 @@
 import re
 from typing import Dict, Iterable
 
-from ..findings import Finding
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .layout import AdapterError
 from .spans import last_frame
 from .tables import decode
@@ -68,12 +68,9 @@ class CKPlus(DatasetAdapter):
             yield self.clip(index, medium, medium.key, labels[medium.key],
                             subject=subject, **last_frame(index, medium))
         self.report_missing(sorted(set(labels) - seen))
-        if unlabelled:
-            # 266 of the 593 sequences have none: that is the release.
-            self.findings.append(Finding(
-                'info', 'unlabelled',
-                f'{self.title}: {len(unlabelled)} sequences have no emotion '
-                'file and are left out', '', unlabelled))
+        # 266 of the 593 sequences have none: that is the release.
+        self.note('info', 'unlabelled', unlabelled,
+                  'sequences have no emotion file and are left out')
 
     def _emotions(self) -> Dict[str, str]:
         found = self.find(

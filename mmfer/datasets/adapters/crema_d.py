@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable
 
-from ..findings import Finding
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .layout import locate
 from .media import Medium
 from .tables import decode
@@ -87,7 +87,12 @@ class CREMAD(DatasetAdapter):
             yield self.clip(index, medium, medium.key, label,
                             subject=match[1], extra=extra)
         self.report_unknown(unknown)
-        self._report(pointers, broken)
+        self.note('error', 'lfs-pointer', pointers,
+                  'files are not videos, but what git keeps in place of them',
+                  'run `git lfs pull` in the clone')
+        self.note('info', 'known-broken', broken,
+                  'recordings are reported as damaged or without video',
+                  'most users leave them out; see the log of skipped clips')
 
     def _table(self, name: str, key: str) -> Dict[str, Dict[str, str]]:
         found = locate(self.root, [name, name.split('/')[-1]],
@@ -98,21 +103,6 @@ class CREMAD(DatasetAdapter):
         names = {(n or '').lower(): n for n in reader.fieldnames or ()}
         key = names.get(key.lower())
         return {row[key].strip(): row for row in reader} if key else {}
-
-    def _report(self, pointers: List[str], broken: List[str]) -> None:
-        if pointers:
-            self.findings.append(Finding(
-                'error', 'lfs-pointer',
-                f'{self.title}: {len(pointers)} files are not videos, but '
-                'what git keeps in place of them',
-                'run `git lfs pull` in the clone', pointers))
-        if broken:
-            self.findings.append(Finding(
-                'info', 'known-broken',
-                f'{self.title}: {len(broken)} recordings are reported as '
-                'damaged or without video',
-                'most users leave them out; see the log of skipped clips',
-                broken))
 
 
 def _is_pointer(medium: Medium) -> bool:

@@ -2,7 +2,8 @@
 """DFEW: 16,372 clips of films, 11,697 of them with a single label."""
 from typing import Iterable
 
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .lists import find_lists, folds_and_labels, read_lists
 
 

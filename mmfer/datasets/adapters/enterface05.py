@@ -4,8 +4,8 @@ import re
 from pathlib import PurePosixPath
 from typing import Iterable, Optional, Tuple
 
-from ..findings import Finding
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .words import expression_name
 
 _NAME = re.compile(r's_?(\d+)_([a-z]{2})_?(\d)', re.IGNORECASE)
@@ -72,12 +72,9 @@ class ENTERFACE05(DatasetAdapter):
                 index, medium, name, label, subject=subject,
                 extra={'sentence': sentence} if sentence else {})
         self.report_unknown(unknown)
-        if conflicts:
-            self.findings.append(Finding(
-                'warning', 'label-conflict',
-                f'{self.title}: {len(conflicts)} files are named after '
-                'another expression than their folder',
-                'the folder counts; look at these clips', conflicts))
+        self.note('warning', 'label-conflict', conflicts,
+                  'files are named after another expression than their folder',
+                  'the folder counts; look at these clips')
 
 
 def _from_name(stem: str) -> Tuple[Optional[str], ...]:

@@ -2,8 +2,8 @@
 """FERV39k: 38,935 clips of 22 scenes, with one official split."""
 from typing import Iterable
 
-from ..findings import Finding
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .lists import find_lists, read_lists
 from .words import expression_name
 
@@ -73,11 +73,9 @@ class FERV39k(DatasetAdapter):
                 yield self.clip(index, medium, key, label, split=split,
                                 extra={'scene': scene})
         self.report_missing(missing)
-        for items, code, text in (
-            (conflicts, 'label-conflict',
-             'have a label that is not the name of their folder'),
-            (again, 'split-overlap', 'are in both lists')):
-            if items:
-                self.findings.append(Finding(
-                    'error', code, f'{self.title}: {len(items)} clips {text}',
-                    'get the official lists again', items))
+        advice = 'get the official lists again'
+        self.note('error', 'label-conflict', conflicts,
+                  'clips have a label that is not the name of their folder',
+                  advice)
+        self.note('error', 'split-overlap', again,
+                  'clips are in both lists', advice)

@@ -4,7 +4,8 @@ from typing import Iterable, Optional, Tuple
 
 from ..findings import Finding
 from ..label_orders import LABEL_ORDERS
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .layout import AdapterError, locate
 from .lists import (find_lists, folds_and_labels, read_class_index,
                     read_lists)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from ..findings import Finding
-from .base import DatasetAdapter, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Protocol, SourceClip
 from .spans import numbered_span
 from .tables import read_sheet
 from .words import expression_name
@@ -65,12 +65,9 @@ class MicroExpressionAdapter(DatasetAdapter):
                             **facts)
         self.report_missing(missing)
         self.report_unknown(unknown)
-        if problems:
-            self.findings.append(Finding(
-                'warning', 'span-mismatch',
-                f'{self.title}: {len(problems)} recordings do not fit their '
-                'coding and are taken whole, without apex',
-                'use the clips and the sheet of one release', problems))
+        self.note('warning', 'span-mismatch', problems,
+                  'recordings do not fit their coding and are taken whole, '
+                  'without apex', 'use the clips and the sheet of one release')
 
     def _rows(self) -> List[Dict[str, str]]:
         sheet: Path = self.find(*self.sheets, what='coding sheet')[0]

@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from typing import Any, Dict, Iterable, Optional
 
-from ..findings import Finding
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .media import MediaIndex, Medium
 
 _EMOTIONS = {1: 'angry', 2: 'disgust', 3: 'fear', 4: 'happy', 5: 'sad',
@@ -77,19 +77,15 @@ class MMI(DatasetAdapter):
             extra['apex_from'] = facts.pop('apex_from')
             yield self.clip(index, medium, medium.key, label,
                             subject=subject, extra=extra, **facts)
-        for items, severity, code, text, advice in (
-            (unlabelled, 'info', 'unlabelled',
-             'have no basic expression and are left out', ''),
-            (side_views, 'info', 'side-view',
-             'show no face from the front and are left out', ''),
-            (odd, 'warning', 'recording-layout',
-             'are said to be turned or to have two views side by side',
-             'look at the contact sheet; the face crop needs upright faces')):
-            if items:
-                self.findings.append(Finding(
-                    severity, code,
-                    f'{self.title}: {len(items)} recordings {text}', advice,
-                    items))
+        self.note('info', 'unlabelled', unlabelled,
+                  'recordings have no basic expression and are left out')
+        self.note('info', 'side-view', side_views,
+                  'recordings show no face from the front and are left out')
+        self.note('warning', 'recording-layout', odd,
+                  'recordings are said to be turned or to have two views '
+                  'side by side',
+                  'look at the contact sheet; the face crop needs upright '
+                  'faces')
 
 
 def _parse(data: Optional[bytes]) -> Optional[ElementTree.Element]:

@@ -3,7 +3,8 @@
 import re
 from typing import Iterable
 
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .spans import last_frame
 from .words import expression_name
 

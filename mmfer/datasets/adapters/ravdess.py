@@ -4,7 +4,8 @@ import re
 from typing import Dict, Iterable, List
 
 from ..findings import Finding
-from .base import DatasetAdapter, Expected, Place, Protocol, SourceClip
+from .base import DatasetAdapter
+from .facts import Expected, Place, Protocol, SourceClip
 from .media import Medium
 
 _NAME = re.compile(r'(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)')
@@ -83,12 +84,9 @@ class RAVDESS(DatasetAdapter):
                     'sex': 'male' if int(field[7]) % 2 else 'female'
                 })
         self.report_unknown(unknown)
-        if with_sound:
-            self.findings.append(Finding(
-                'info', 'modality',
-                f'{self.title}: {len(with_sound)} clips are taken from the '
-                'files with sound (01), because those without (02) are not '
-                'there', '', with_sound))
+        self.note('info', 'modality', with_sound,
+                  'clips are taken from the files with sound (01), because '
+                  'those without (02) are not there')
 
     def check(self, clips: List[SourceClip]) -> List[Finding]:
         """See the base class; only speech has an expected count."""

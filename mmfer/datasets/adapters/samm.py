@@ -2,7 +2,7 @@
 """SAMM: 159 spontaneous micro-expressions."""
 from typing import Dict, Tuple
 
-from .base import Expected, Place
+from .facts import Expected, Place
 from .micro import MicroExpressionAdapter
 
 

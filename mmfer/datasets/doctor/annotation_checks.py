@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from ..adapters import ADAPTERS, SourceClip
-from ..adapters.base import compare_counts
+from ..adapters.completeness import compare_counts
 from ..findings import Finding
 from ..folds import natural_key
 

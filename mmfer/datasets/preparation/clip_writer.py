@@ -16,7 +16,7 @@ import numpy as np
 
 from mmfer.codec import CompressedVideo, CompressedVideoError, transcode
 
-from ..adapters.base import SourceClip
+from ..adapters.facts import SourceClip
 from .archives import ArchiveError, ClipArchive
 from .crop import (Sampler, centre_box, clip_box, cut, find_track,
                    fit_box, picture_boxes)

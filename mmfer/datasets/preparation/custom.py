@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from ..adapters.base import SourceClip
+from ..adapters.facts import SourceClip
 from ..annotations import INTEGERS, AnnotationError, read_annotations
 from ..findings import Finding
 from ..folds import natural_key

@@ -10,7 +10,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 from mmfer.atomic import write_text
 
-from ..adapters.base import SourceClip
+from ..adapters.facts import SourceClip
 from ..findings import Finding
 from ..folds import natural_key, split_subjects, subject_folds
 from .custom import CustomSetError
