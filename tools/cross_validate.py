@@ -104,9 +104,10 @@ def main(argv=None):
 
     from mmfer.datasets import AnnotationError
     from mmfer.engine.cross_report import make_report, write_report
-    from mmfer.engine.cross_validation import CrossValidation, Launch
+    from mmfer.engine.cross_validation import CrossValidation
     from mmfer.engine.fold_config import FoldError
     from mmfer.engine.fold_plan import plan_folds
+    from mmfer.engine.launch import Launch
     from mmfer.evaluation.report_text import to_markdown
 
     MMLogger.get_current_instance().setLevel('WARNING')

@@ -12,8 +12,9 @@ from mmfer.evaluation.protocol import protocol_fields
 from mmfer.evaluation.report import Run, summarise
 from mmfer.evaluation.report_text import to_latex, to_markdown
 from mmfer.version import __version__
-from .cross_validation import CrossValidation, FoldRun
+from .cross_validation import CrossValidation
 from .fold_config import FoldError
+from .fold_run import FoldRun
 
 
 def make_report(validation: CrossValidation,

@@ -133,7 +133,8 @@ def extract_features(model: nn.Module,
             mode is restored afterwards.
         dataloader (DataLoader): Of a data set in test mode, with items as
             :class:`mmfer.FERDataset` makes them.
-        progress (bool): Whether to report progress on stderr. Defaults to True.
+        progress (bool): Whether to report progress on stderr.
+            Defaults to True.
 
     Returns:
         FeatureSet: Of all clips, float32.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from .distractors import wander
-from .texture import fractal_noise
+from .painting import fractal_noise
 
 
 def _muted(rng):

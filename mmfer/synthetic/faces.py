@@ -15,7 +15,7 @@ from .expressions import (CLASSES, ActingStyle, sample_resting_face,
                           sample_style)
 from .geometry import Anatomy, sample_anatomy
 from .renderer import FaceRenderer, Script
-from .texture import Looks, sample_looks
+from .looks import Looks, sample_looks
 from .timing import envelope, sample_course
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .action_units import CHANNELS, channel
 from .geometry import anchors
-from .texture import Painter
+from .painting import Painter
 
 MAP_SIZE = 160
 

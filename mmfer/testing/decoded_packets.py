@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Union
 
-from mmfer.codec import chain, decoder, pictures
+from mmfer.codec import decoder_pool, pictures
 from mmfer.codec.grey import make_decoder
 
 from .full_decode import decode_all, read_packets
@@ -46,7 +46,8 @@ def listen_to_decoders() -> Iterator[List[bytes]]:
     def make(*args, **kwargs):
         return _Listener(make_decoder(*args, **kwargs), heard)
 
-    users = (chain, decoder, pictures)
+    users = (decoder_pool, pictures)
+    decoder_pool.forget_decoders()  # these would not be heard
     for module in users:
         module.make_decoder = make
     try:
@@ -54,6 +55,7 @@ def listen_to_decoders() -> Iterator[List[bytes]]:
     finally:
         for module in users:
             module.make_decoder = make_decoder
+        decoder_pool.forget_decoders()
 
 
 def decoded_types(path: Union[str, Path],

@@ -17,10 +17,10 @@ pytest.importorskip('mmaction')
 
 from mmfer.datasets.folds import read_folds  # noqa: E402
 from mmfer.engine.cross_report import make_report, write_report  # noqa: E402
-from mmfer.engine.cross_validation import (CrossValidation,  # noqa: E402
-                                           Launch)
+from mmfer.engine.cross_validation import CrossValidation  # noqa: E402
 from mmfer.engine.fold_config import FoldError  # noqa: E402
 from mmfer.engine.fold_plan import plan_folds  # noqa: E402
+from mmfer.engine.launch import Launch  # noqa: E402
 
 TOOLS = Path(__file__).parent / 'stand_in'
 

@@ -8,7 +8,7 @@ from mmfer.synthetic.action_units import (CHANNELS, NAMES, both_sides,
 from mmfer.synthetic.expressions import CLASSES, PROTOTYPES
 from mmfer.synthetic.features import Features
 from mmfer.synthetic.geometry import Anatomy, anchors, sample_anatomy
-from mmfer.synthetic.texture import sample_looks
+from mmfer.synthetic.looks import sample_looks
 
 REST = Anatomy()
 

@@ -9,35 +9,27 @@ What is written to the folder of a data set::
     prepare.jsonl        one line per clip: box, pictures, source, seconds
     skipped.jsonl        the clips that were kept out, with reasons
 """
-import contextlib
-import json
-import platform
 import shutil
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional,
-                    Sequence, Union)
+from typing import (Any, Callable, Dict, List, Mapping, Optional, Sequence,
+                    Union)
 
-import av
 import cv2
-import numpy as np
 
 from mmfer.atomic import write_json
-from mmfer.codec import CompressedVideoError, transcode
 from mmfer.progress import ProgressLine
-from mmfer.version import __version__
 from mmfer.worker_processes import Died, WorkersFailed, run_jobs
 
-from ..adapters.base import SourceClip
+from ..adapters.facts import SourceClip
 from ..findings import Finding
 from .clip_writer import ClipWriter, PreparationError, Settings
-from .detectors import build_detector
 from .journal import JOURNAL, Journal, write_lines
+from .provenance import begin, locked
+from .review import review
 from .sources import moved_index
 
-PROVENANCE = 'prepare.json'
 SKIPPED = 'skipped.jsonl'
 ANNOTATIONS = 'annotations.json'
 
@@ -50,7 +42,6 @@ _RESERVED = {
 }
 #: What has been applied to the pictures and is no longer true of the clips.
 _APPLIED = {'front_half', 'turn_clockwise'}
-_NEARLY_EMPTY = .05
 
 
 @dataclass
@@ -119,8 +110,8 @@ def prepare(clips: Sequence[SourceClip],
     out = Path(out)
     settings = settings or Settings()
     _check_names(clips)
-    with _locked(out):
-        provenance = _begin(out, metainfo, settings, variant)
+    with locked(out):
+        provenance = begin(out, metainfo, settings, variant)
         with Journal(out / JOURNAL) as journal:
             missing = [clip for clip in clips
                        if not _is_done(journal.records.get(clip.name), out,
@@ -138,7 +129,7 @@ def prepare(clips: Sequence[SourceClip],
     reasons = Counter(r['reason'] for r in records if r['status'] != 'done')
     return Outcome(
         path, len(kept), len(records) - len(kept), len(missing), seconds,
-        dict(reasons), list(_review(clips, records, settings)))
+        dict(reasons), list(review(records, settings)))
 
 
 def _check_names(clips: Sequence[SourceClip]) -> None:
@@ -151,92 +142,6 @@ def _check_names(clips: Sequence[SourceClip]) -> None:
         if (name.startswith('/') or '\\' in name or '\0' in name or any(
                 part in ('', '.', '..') for part in name.split('/'))):
             raise PreparationError(f'{name!r} cannot name a clip')
-
-
-@contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Keep a second run out of the folder; the system ends it with us."""
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows: one has to take care oneself
-        yield
-        return
-    with open(out / '.lock', 'w', encoding='utf-8') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise PreparationError(
-                f'{out}: another run is working on this folder; wait for it '
-                'or choose another folder') from None
-        yield
-
-
-def _begin(out: Path, metainfo: Mapping[str, Any], settings: Settings,
-           variant: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
-    """Note, or compare, what the folder is to hold; return the note."""
-    wanted = dict(dataset=metainfo['dataset'],
-                  variant=dict(variant or {}), settings=settings.to_dict())
-    # What JSON makes of the settings is what can be compared.
-    wanted = json.loads(json.dumps(wanted, default=str))
-    path = out / PROVENANCE
-    begun = (out / JOURNAL).exists() or (out / 'clips').exists()
-    if begun:
-        try:
-            stored = json.loads(path.read_text(encoding='utf-8'))
-        except (FileNotFoundError, ValueError):
-            raise PreparationError(
-                f'{out}: holds clips but no readable {PROVENANCE}; choose '
-                'another folder') from None
-        changed = _differences(
-            {key: stored.get(key) for key in wanted}, wanted)
-        if changed:
-            raise PreparationError(
-                f'{out}: was made with other settings: '
-                f'{"; ".join(changed)}. Mixed clips would be worthless: '
-                'choose another folder, repeat the old settings, or delete '
-                'this one')
-        return stored
-    try:
-        _try_out(out, settings)
-    except BaseException:
-        shutil.rmtree(out / '.partial', ignore_errors=True)
-        raise
-    wanted['versions'] = {
-        'mmfer': __version__, 'av': av.__version__,
-        'libavcodec': '.'.join(map(str, av.library_versions['libavcodec'])),
-        'opencv': cv2.__version__, 'numpy': np.__version__,
-        'python': platform.python_version()
-    }
-    write_json(path, wanted)
-    (out / 'clips').mkdir(exist_ok=True)
-    return wanted
-
-
-def _differences(old: Any, new: Any, name: str = '') -> List[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = list(dict.fromkeys([*old, *new]))
-        return [line for key in keys for line in _differences(
-            old.get(key), new.get(key), f'{name}.{key}' if name else key)]
-    return [] if old == new else [f'{name} {old!r}, now {new!r}']
-
-
-def _try_out(out: Path, settings: Settings) -> None:
-    """Find out in a moment whether the settings work at all."""
-    grey = np.full((4, 64, 64, 3), 128, np.uint8)
-    trial = out / '.partial' / f'trial{settings.suffix}'
-    encoding = dict(settings.encoding)
-    try:
-        if settings.crop != 'none':
-            build_detector(settings.detector)(grey[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            transcode(grey, trial, overwrite=True, **encoding)
-        trial.unlink()
-    except (CompressedVideoError, ValueError, TypeError, OSError,
-            RuntimeError) as error:
-        text = ' '.join(str(error).split())
-        raise PreparationError(f'the settings do not work: {text}') from None
 
 
 def _is_done(record: Optional[Mapping[str, Any]], out: Path,
@@ -337,48 +242,3 @@ def _moved(index: Optional[int], record: Mapping[str, Any],
     moved = moved_index(index, record['source_fps'], fps)
     # Rounding, but not an index that is wrong, is put right.
     return moved - 1 if fps and moved == record['pictures'] else moved
-
-
-def _review(clips: Sequence[SourceClip],
-            records: Sequence[Mapping[str, Any]],
-            settings: Settings) -> Iterator[Finding]:
-    """Say what should be looked at after a run."""
-    advice = {
-        'no-face': 'look at some of them; give a better detector '
-        '(--detector yunet:FILE.onnx), or keep them with --no-face frame',
-        'short': 'too few pictures to hold motion; --keep-short keeps them',
-        'missing': 'complete the release, then start again with --retry',
-        'unreadable': 'fetch these files again, then start again with '
-        '--retry',
-        'crash': 'the decoder does not survive these files; convert them',
-        'error': 'please report the message',
-    }
-    by_reason: Dict[str, List[str]] = {}
-    for record in records:
-        if record['status'] != 'done':
-            by_reason.setdefault(record['reason'], []).append(record['name'])
-    for reason, names in by_reason.items():
-        share = len(names) / len(records)
-        yield Finding('warning', f'skipped-{reason}',
-                      f'{len(names)} of {len(records)} clips ({share:.1%}) '
-                      f'are kept out: {reason}', advice[reason], names)
-    done = [record for record in records if record['status'] == 'done']
-    empty = [r['name'] for r in done if r['coded_share'] < _NEARLY_EMPTY]
-    if empty:
-        yield Finding('warning', 'empty-residual',
-                      f'{len(empty)} clips have next to no residual',
-                      'lower --qscale or --crf, or look at them: nothing '
-                      'may move', empty)
-    side = _wanted_side(settings)
-    small = [r['name'] for r in done
-             if r.get('face') and r['face'] < .25 * side]
-    if small:
-        yield Finding('info', 'small-face',
-                      f'{len(small)} clips have faces of less than '
-                      f'{.25 * side:.0f} pixels, enlarged to {side}',
-                      'a smaller --size loses nothing there', small)
-
-
-def _wanted_side(settings: Settings) -> int:
-    size = settings.encoding.get('size')
-    return int(np.max(size)) if size is not None else 0

@@ -1,0 +1,130 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""One folder holds clips of one data set and one coding; who made them how."""
+import contextlib
+import json
+import platform
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+import av
+import cv2
+import numpy as np
+
+from mmfer.atomic import write_json
+from mmfer.codec import CompressedVideoError, transcode
+from mmfer.version import __version__
+
+from .clip_writer import PreparationError, Settings
+from .detectors import build_detector
+from .journal import JOURNAL
+
+PROVENANCE = 'prepare.json'
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep a second run out of the folder; the system ends it with us.
+
+    Args:
+        out (Path): Folder of the data set; made if it does not exist.
+
+    Raises:
+        PreparationError: Another run is working on it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows: one has to take care oneself
+        yield
+        return
+    with open(out / '.lock', 'w', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PreparationError(
+                f'{out}: another run is working on this folder; wait for it '
+                'or choose another folder') from None
+        yield
+
+
+def begin(out: Path, metainfo: Mapping[str, Any], settings: Settings,
+           variant: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """Note, or compare, what the folder is to hold.
+
+    Args:
+        out (Path): Folder of the data set.
+        metainfo (Mapping): Of the annotation file.
+        settings (Settings): How the clips are made.
+        variant (Mapping, optional): Choices of the adapter.
+
+    Returns:
+        dict: The note: ``dataset``, ``variant``, ``settings``, ``versions``.
+
+    Raises:
+        PreparationError: The folder holds something else, or the settings
+            cannot work.
+    """
+    wanted = dict(dataset=metainfo['dataset'],
+                  variant=dict(variant or {}), settings=settings.to_dict())
+    # What JSON makes of the settings is what can be compared.
+    wanted = json.loads(json.dumps(wanted, default=str))
+    path = out / PROVENANCE
+    begun = (out / JOURNAL).exists() or (out / 'clips').exists()
+    if begun:
+        try:
+            stored = json.loads(path.read_text(encoding='utf-8'))
+        except (FileNotFoundError, ValueError):
+            raise PreparationError(
+                f'{out}: holds clips but no readable {PROVENANCE}; choose '
+                'another folder') from None
+        changed = _differences(
+            {key: stored.get(key) for key in wanted}, wanted)
+        if changed:
+            raise PreparationError(
+                f'{out}: was made with other settings: '
+                f'{"; ".join(changed)}. Mixed clips would be worthless: '
+                'choose another folder, repeat the old settings, or delete '
+                'this one')
+        return stored
+    try:
+        _try_out(out, settings)
+    except BaseException:
+        shutil.rmtree(out / '.partial', ignore_errors=True)
+        raise
+    wanted['versions'] = {
+        'mmfer': __version__, 'av': av.__version__,
+        'libavcodec': '.'.join(map(str, av.library_versions['libavcodec'])),
+        'opencv': cv2.__version__, 'numpy': np.__version__,
+        'python': platform.python_version()
+    }
+    write_json(path, wanted)
+    (out / 'clips').mkdir(exist_ok=True)
+    return wanted
+
+
+def _differences(old: Any, new: Any, name: str = '') -> List[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = list(dict.fromkeys([*old, *new]))
+        return [line for key in keys for line in _differences(
+            old.get(key), new.get(key), f'{name}.{key}' if name else key)]
+    return [] if old == new else [f'{name} {old!r}, now {new!r}']
+
+
+def _try_out(out: Path, settings: Settings) -> None:
+    """Find out in a moment whether the settings work at all."""
+    grey = np.full((4, 64, 64, 3), 128, np.uint8)
+    trial = out / '.partial' / f'trial{settings.suffix}'
+    encoding = dict(settings.encoding)
+    try:
+        if settings.crop != 'none':
+            build_detector(settings.detector)(grey[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            transcode(grey, trial, overwrite=True, **encoding)
+        trial.unlink()
+    except (CompressedVideoError, ValueError, TypeError, OSError,
+            RuntimeError) as error:
+        text = ' '.join(str(error).split())
+        raise PreparationError(f'the settings do not work: {text}') from None

@@ -1,0 +1,62 @@
+# Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+"""What should be looked at after clips were made."""
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
+
+import numpy as np
+
+from ..findings import Finding
+from .clip_writer import Settings
+
+_NEARLY_EMPTY = .05
+
+
+def review( records: Sequence[Mapping[str, Any]],
+            settings: Settings) -> Iterator[Finding]:
+    """Say what should be looked at after a run.
+
+    Args:
+        records (Sequence[Mapping]): Of the journal, one per clip.
+        settings (Settings): How the clips were made.
+
+    Yields:
+        Finding: Clips kept out by reason, empty residuals, small faces.
+    """
+    advice = {
+        'no-face': 'look at some of them; give a better detector '
+        '(--detector yunet:FILE.onnx), or keep them with --no-face frame',
+        'short': 'too few pictures to hold motion; --keep-short keeps them',
+        'missing': 'complete the release, then start again with --retry',
+        'unreadable': 'fetch these files again, then start again with '
+        '--retry',
+        'crash': 'the decoder does not survive these files; convert them',
+        'error': 'please report the message',
+    }
+    by_reason: Dict[str, List[str]] = {}
+    for record in records:
+        if record['status'] != 'done':
+            by_reason.setdefault(record['reason'], []).append(record['name'])
+    for reason, names in by_reason.items():
+        share = len(names) / len(records)
+        yield Finding('warning', f'skipped-{reason}',
+                      f'{len(names)} of {len(records)} clips ({share:.1%}) '
+                      f'are kept out: {reason}', advice[reason], names)
+    done = [record for record in records if record['status'] == 'done']
+    empty = [r['name'] for r in done if r['coded_share'] < _NEARLY_EMPTY]
+    if empty:
+        yield Finding('warning', 'empty-residual',
+                      f'{len(empty)} clips have next to no residual',
+                      'lower --qscale or --crf, or look at them: nothing '
+                      'may move', empty)
+    side = _wanted_side(settings)
+    small = [r['name'] for r in done
+             if r.get('face') and r['face'] < .25 * side]
+    if small:
+        yield Finding('info', 'small-face',
+                      f'{len(small)} clips have faces of less than '
+                      f'{.25 * side:.0f} pixels, enlarged to {side}',
+                      'a smaller --size loses nothing there', small)
+
+
+def _wanted_side(settings: Settings) -> int:
+    size = settings.encoding.get('size')
+    return int(np.max(size)) if size is not None else 0
