@@ -19,6 +19,7 @@ import pytest
 
 import mmfer
 from mmfer import compat
+from mmfer.compat import checkpoints, hub
 
 REPOSITORY = Path(mmfer.__file__).resolve().parent.parent
 MMACTION = Path(importlib.util.find_spec('mmaction').origin).parent
@@ -382,7 +383,7 @@ class TestSafeGlobals:
         import torch
         import mmengine.runner.checkpoint as module
         monkeypatch.setattr(torch, '__version__', '2.5.1+cpu')
-        assert compat._allow_checkpoint_names(module).state == 'not needed'
+        assert checkpoints._allow_checkpoint_names(module).state == 'not needed'
 
 
 class TestHub:
@@ -394,7 +395,7 @@ class TestHub:
     def test_leaves_an_entry_alone(self, monkeypatch):
         import mmengine.config.utils as utils
         monkeypatch.setitem(utils.MODULE2PACKAGE, 'mmfer', 'fork-of-mmfer')
-        assert compat._name_package(utils).state == 'not needed'
+        assert hub._name_package(utils).state == 'not needed'
         assert utils.MODULE2PACKAGE['mmfer'] == 'fork-of-mmfer'
 
 
