@@ -68,6 +68,21 @@ class Bitstream:
         """Return the packet as it must be sent to a decoder without past."""
         return data
 
+    def brings_headers(self, data):
+        """Tell whether a packet may change what a decoder knows for good.
+
+        Flushing makes a decoder forget its pictures, but not the headers that
+        it was sent.
+
+        Args:
+            data (bytes): One packet, as `for_grey_start` returned it.
+
+        Returns:
+            bool: False only if it holds coded pictures and nothing else that
+            could change how another packet is decoded.
+        """
+        return True
+
     def own_headers(self, data):
         """Return in-band headers of a keyframe that are not the extradata's.
 

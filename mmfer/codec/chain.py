@@ -10,9 +10,8 @@ chain is a deterministic feature of the stream, not an approximate picture.
 """
 import av
 
-from .decoder import grey_options, prime_for, read_residual, vector_data
+from .decoder import GreyDecoder, read_residual, vector_data
 from .errors import TRANSCODE_ADVICE, DamagedPacket, UnsupportedStream
-from .grey import make_decoder, padded_packet
 from .motion_chain import MotionChain
 
 _PREDICTED = 'PS'
@@ -57,6 +56,21 @@ class ChainWalker:
             DamagedPacket: If a wanted picture does not decode.
             UnsupportedStream: If the chain needs an inexact tool.
         """
+        try:
+            found = self._walked(steps, wanted)
+        except (av.FFmpegError, MemoryError) as error:
+            raise DamagedPacket(
+                f'{self.name}: a packet of the chain does not decode '
+                f'({error.__class__.__name__}); the file is damaged there'
+            ) from None
+        for number in wanted:
+            if number not in found:
+                raise DamagedPacket(
+                    f'{self.name}: packet {number} gives no picture in the '
+                    'chain; the file is damaged there')
+        return found
+
+    def _walked(self, steps, wanted):
         found, open_chain = {}, None
         for number, kind, data, headers in steps:
             data = headers + data
@@ -79,45 +93,25 @@ class ChainWalker:
                 open_chain = self._begin(headers, wanted)
             self._feed(open_chain, number, data, found, wanted)
         self._finish(open_chain, found, wanted)
-        for number in wanted:
-            if number not in found:
-                raise DamagedPacket(
-                    f'{self.name}: packet {number} gives no picture in the '
-                    'chain; the file is damaged there')
         return found
 
     def _begin(self, headers, wanted):
         if self._renumber is not None:
             self._renumber.start()
-        width, height = self._size
-        context = make_decoder(self.bitstream.codec, self.bitstream.extradata,
-                               width, height, grey_options(self.bitstream))
-        prime = prime_for(self.bitstream, width, height, headers, self.name)
-        return _OpenChain(context, headers, prime, wanted)
+        # Old memory would show for many pictures behind a damaged packet.
+        decoder = GreyDecoder(self.bitstream, *self._size, headers, self.name,
+                              fresh=True)
+        return _OpenChain(decoder, wanted)
 
     def _feed(self, chain, number, data, found, wanted):
         if self._renumber is not None:
             data = self._renumber(data)
         else:
             data = self.bitstream.for_grey_start(data)
-        if chain.prime is not None:
-            self._decode(chain, padded_packet(chain.prime))
-            chain.prime = None
-            data = self.bitstream.extradata + data
-        packet = padded_packet(data)
         # The tag comes back on the frame, however much later it is shown.
-        packet.pts = packet.dts = number
         chain.packets[number] = data
-        self._collect(chain, self._decode(chain, packet), found, wanted)
-
-    def _decode(self, chain, packet):
-        try:
-            return chain.context.decode(packet)
-        except (av.FFmpegError, MemoryError) as error:
-            raise DamagedPacket(
-                f'{self.name}: a packet of the chain does not decode '
-                f'({error.__class__.__name__}); the file is damaged there'
-            ) from None
+        frames = chain.decode(data, number)
+        self._collect(chain, frames, found, wanted)
 
     def _collect(self, chain, frames, found, wanted):
         for frame in frames:
@@ -130,17 +124,19 @@ class ChainWalker:
                 raise DamagedPacket(
                     f'{self.name}: the picture size changes inside the '
                     'chain; the file is damaged there')
+            vectors = None
             if self._motion and kind != 'B':
-                chain.motion.add(frame.pts, vector_data(frame))
+                vectors = vector_data(frame)
+                chain.motion.add(frame.pts, vectors)
             if frame.pts in wanted:
                 found[frame.pts] = read_residual(
-                    frame, self.bitstream, data, kind, self.name,
-                    self._intra).replaced(motion=None)
+                    frame, self.bitstream, data, kind, self.name, self._intra,
+                    vectors).replaced(motion=None)
 
     def _finish(self, chain, found, wanted):
         if chain is None:
             return
-        self._collect(chain, self._decode(chain, None), found, wanted)
+        self._collect(chain, chain.decoder.end(), found, wanted)
         if chain.motion is None:
             return
         for number, (motion, inter) in chain.motion.found().items():
@@ -150,10 +146,15 @@ class ChainWalker:
 class _OpenChain:
     """A decoder in the middle of a chain, and the motion so far."""
 
-    def __init__(self, context, headers, prime, wanted):
-        self.context, self.headers, self.prime = context, headers, prime
+    def __init__(self, decoder, wanted):
+        self.decoder, self.headers = decoder, decoder.headers
+        self.decode = self._start
         self.packets = {}
         self._wanted, self.size, self.motion = wanted, None, None
+
+    def _start(self, data, number):
+        self.decode = self.decoder.decode
+        return self.decoder.start(data, number)
 
     def begin(self, frame):
         """Take the size of the first picture for that of all."""

@@ -10,11 +10,12 @@ from functools import partial
 import av
 import numpy as np
 
+from .decoder_pool import give_decoder, take_decoder
 from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
                      UnsupportedStream)
 from .grey import (grey_key_picture, make_decoder, padded_packet, planes,
                    sample_bits)
-from .motion import CELL, VectorList
+from .motion import CELL, VectorList, dense
 from .residual import Residual
 
 _TYPE_NAMES = {1: 'I', 2: 'P', 3: 'B', 4: 'S'}
@@ -45,6 +46,93 @@ def grey_options(bitstream):
     }
 
 
+class GreyDecoder:
+    """An FFmpeg decoder that starts from flat grey.
+
+    Args:
+        bitstream (Bitstream): The stream's codec and global header.
+        width, height (int): Picture size.
+        headers (bytes): In-band headers in force, if they differ from the
+            global one. Defaults to b''.
+        name (str): The file's name, for errors.
+        fresh (bool): Do not take one that another clip has left. Defaults to
+            False.
+
+    Attributes:
+        headers (bytes): As given.
+        is_fresh (bool): It has decoded nothing yet.
+        is_clean (bool): All that it was fed are pictures without headers of
+            their own that came out unharmed: once flushed, nothing is left of
+            them. H.264 without B pictures and HEVC never count as unharmed,
+            since FFmpeg calls their pictures corrupt for want of a key one.
+
+    Any error but those of the constructor leaves it unusable.
+    """
+
+    def __init__(self, bitstream, width, height, headers=b'',
+                 name='<packets>', fresh=False):
+        self.headers = headers
+        self.is_clean = not headers
+        self._bitstream = bitstream
+        self._prime = _prime_for(bitstream, width, height, headers, name)
+        self._coding = (bitstream.codec, bitstream.extradata, width, height,
+                        grey_options(bitstream))
+        self._context = None if fresh else take_decoder(*self._coding)
+        self.is_fresh = self._context is None
+        if self.is_fresh:
+            self._context = make_decoder(*self._coding)
+        self._size = None
+
+    def start(self, data, tag=None):
+        """Decode the first packet after the decoder was made or flushed.
+
+        Args:
+            data (bytes): The packet, as `Bitstream.for_grey_start` returns it.
+            tag (int, optional): Comes back as `pts` of the frame. Defaults
+                to None.
+
+        Returns:
+            list[av.VideoFrame]: What comes out, without the grey picture if
+            the decoder holds nothing back.
+        """
+        prefix = b''
+        if self._prime is not None:
+            self._context.decode(padded_packet(self._prime))
+            prefix = self._bitstream.extradata
+        return self.decode(data, tag, prefix)
+
+    def decode(self, data, tag=None, prefix=b''):
+        """Decode a further packet; see `start`."""
+        self.is_fresh = False
+        if self.is_clean and self._bitstream.brings_headers(data):
+            self.is_clean = False
+        packet = padded_packet(prefix + data)
+        if tag is not None:
+            packet.pts = packet.dts = tag
+        return self._checked(self._context.decode(packet))
+
+    def end(self):
+        """Return the frames that were held back, and forget all pictures."""
+        frames = self._context.decode(None)
+        self._context.flush_buffers()
+        return self._checked(frames)
+
+    def _checked(self, frames):
+        for frame in frames:
+            size = frame.width, frame.height
+            # A damaged packet may have changed the size.
+            if frame.is_corrupt or self._size not in (None, size):
+                self.is_clean = False
+            self._size = size
+        return frames
+
+    def release(self):
+        """Leave the decoder to others; only after `end`."""
+        if self.is_clean and not self.is_fresh:
+            give_decoder(self._context, *self._coding)
+        self._context = None
+
+
 class ResidualDecoder:
     """Decode single packets of one stream to residuals.
 
@@ -60,8 +148,13 @@ class ResidualDecoder:
         self.bitstream = bitstream
         self.name = name
         self._size = width, height
-        self._context, self._headers = None, b''
-        self._prime = None
+        self._decoder = None
+
+    def close(self):
+        """Leave FFmpeg's decoder to the next stream of the same coding."""
+        decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            decoder.release()
 
     def decode(self, data, headers=b'', bidirectional=False):
         """Return the residual of the predicted picture in a packet.
@@ -100,40 +193,35 @@ class ResidualDecoder:
         return read_residual(frame, self.bitstream, data, kind, self.name)
 
     def _grey_decode(self, data, headers):
+        data = self.bitstream.for_grey_start(data)
+        decoder, self._decoder = self._decoder, None
         try:
-            context = self._ready(headers)
-            data = self.bitstream.for_grey_start(data)
-            if self._prime is not None:
-                context.decode(padded_packet(self._prime))
-                data = self.bitstream.extradata + data
-            packet = padded_packet(data)
-            frames = context.decode(packet) + context.decode(None)
-            context.flush_buffers()
+            # A fresh one where old headers would linger.
+            if decoder is None or decoder.headers != headers:
+                decoder = self._make_decoder(headers)
+            reused = decoder.is_clean and not decoder.is_fresh
+            frames = decoder.start(data) + decoder.end()
+            if reused and not (decoder.is_clean and frames):
+                # Where a packet is damaged, old pictures shine through.
+                decoder = self._make_decoder(headers, fresh=True)
+                frames = decoder.start(data) + decoder.end()
         except (av.FFmpegError, MemoryError) as error:
-            self._context = None  # its state is not known any more
             raise DamagedPacket(
                 f'{self.name}: a packet of {len(data)} bytes does not decode '
                 f'({error.__class__.__name__}); the file is damaged there'
             ) from None
-        except BaseException:
-            self._context = None
-            raise
-        return frames[-1] if frames else None
+        if not frames:
+            return None
+        if decoder.is_clean or headers or self.bitstream.in_loop_filter:
+            self._decoder = decoder
+        return frames[-1]
 
-    def _ready(self, headers):
-        """Return the decoder; a fresh one where old headers would linger."""
-        if self._context is None or headers != self._headers:
-            width, height = self._size
-            self._context = make_decoder(self.bitstream.codec,
-                                         self.bitstream.extradata, width,
-                                         height, grey_options(self.bitstream))
-            self._headers = headers
-            self._prime = prime_for(self.bitstream, width, height,
-                                    headers, self.name)
-        return self._context
+    def _make_decoder(self, headers, fresh=False):
+        return GreyDecoder(self.bitstream, *self._size, headers, self.name,
+                           fresh)
 
 
-def prime_for(bitstream, width, height, headers, name):
+def _prime_for(bitstream, width, height, headers, name):
     """Return the grey picture that must precede every packet, or None."""
     picture = bitstream.grey_picture(width, height, headers)
     try:
@@ -151,7 +239,8 @@ def vector_data(frame):
     return b'' if side_data is None else bytes(side_data)
 
 
-def read_residual(frame, bitstream, data, kind, name, intra='zero'):
+def read_residual(frame, bitstream, data, kind, name, intra='zero',
+                  vectors=None):
     """Turn a frame that was decoded from grey into a `Residual`.
 
     Args:
@@ -162,6 +251,8 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero'):
         name (str): The file's name, for errors.
         intra (str): 'zero' clears the blocks that are not predicted, 'keep'
             leaves what the decoder put there. Defaults to 'zero'.
+        vectors (bytes, optional): What `vector_data` returned. Defaults to
+            None, it is asked.
 
     Returns:
         Residual: With `index` not yet set.
@@ -175,33 +266,39 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero'):
             f'{name}: H.264 of {bits} bits is read exactly from PyAV 18 on; '
             f'pip install "av>=18,<19" or {TRANSCODE_ADVICE}')
     height, width = frame.height, frame.width
-    inter = motion = None
+    inter = motion = clear = None
+    lost = False
     if bitstream.has_motion:
-        vectors = VectorList([vector_data(frame)], height, width)
-        inter = vectors.covered()[0]
+        vectors = VectorList(
+            [vector_data(frame) if vectors is None else vectors], height,
+            width)
+        if intra == 'zero':
+            blocks = vectors.covered_blocks()[0]
+            if not blocks.all():
+                clear = _not_covered(blocks, height, width)
+        # H.264 gives no sign of a reference that it did not find, but without
+        # any vector it did not predict: nothing can be said of such a picture.
+        lost = bitstream.codec == 'h264' and not len(vectors)
+        inter = partial(_only, vectors.covered)
         if kind != 'B':
-            motion = partial(_only, vectors.grid)  # made when asked for
-    clear = None
-    if intra == 'zero' and inter is not None and not inter.all():
-        clear = np.nonzero(~inter)
-    signed = [
-        _signed(plane, bits, clear, height, width)
-        for plane in planes(frame, bits)[:3]
-    ]
-    if len(signed) < 3:  # monochrome
-        empty = np.zeros_like(signed[0])
-        signed = [signed[0], empty, empty.copy()]
-    # H.264 gives no sign of a reference that it did not find, but without
-    # any vector it did not predict: nothing can be said of such a picture.
-    lost = bitstream.codec == 'h264' and not inter.any()
+            motion = partial(_only, vectors.grid)
+    luma, *chroma = planes(frame, bits)[:3]
+    luma = _signed(luma, bits, clear, height, width)
+    if chroma:
+        # A copy, as the decoder's memory is not ours.
+        chroma = [partial(_signed, plane.copy(), bits, clear, height, width)
+                  for plane in chroma]
+    else:  # monochrome
+        chroma = [partial(np.zeros_like, luma)] * 2
     damaged = lost or (not bitstream.in_loop_filter and frame.is_corrupt)
     return Residual(
-        *signed,
+        luma,
+        *chroma,
         motion=motion,
         inter=inter,
         picture_type=kind,
         damaged=bool(damaged),
-        weighted=bitstream.is_weighted(data),
+        weighted=partial(bitstream.is_weighted, data),
         bit_depth=bits,
         colorspace=int(frame.colorspace),
         full_range=(int(frame.color_range) == _FULL_RANGE
@@ -212,13 +309,30 @@ def _only(maps):
     return maps()[0]
 
 
+def _not_covered(blocks, height, width):
+    """Return what to clear, as `_signed` takes it.
+
+    Args:
+        blocks (np.ndarray): bool (H/16, W/16), predicted blocks.
+        height, width (int): Size of the luma plane.
+
+    Returns:
+        tuple: Rows, columns and side of squares in the luma plane.
+    """
+    if height % (2 * CELL) == 0 and width % (2 * CELL) == 0:
+        return (*np.nonzero(~blocks), 2 * CELL)
+    cells = ~dense(blocks, -(-height // CELL), -(-width // CELL), 2)
+    return (*np.nonzero(cells), CELL)
+
+
 def _signed(plane, bits, clear, height, width):
     """Return samples minus grey as int16, with some cells set to 0.
 
     Args:
         plane (np.ndarray): uint8 or uint16 (h, w).
         bits (int): Bits a sample.
-        clear (tuple | None): Rows and columns of the cells to clear.
+        clear (tuple | None): Rows, columns and side of the squares to clear,
+            counted in luma samples.
         height, width (int): Size of the luma plane.
     """
     grey = 1 << bits - 1
@@ -227,9 +341,9 @@ def _signed(plane, bits, clear, height, width):
     out = np.subtract(plane, grey, dtype=np.int16, casting='unsafe')
     if clear is None:
         return out
-    rows, columns = clear
-    down = CELL // round(height / plane.shape[0])
-    across = CELL // round(width / plane.shape[1])
+    rows, columns, side = clear
+    down = side // round(height / plane.shape[0])
+    across = side // round(width / plane.shape[1])
     if plane.shape[0] % down == 0 and plane.shape[1] % across == 0:
         cells = out.reshape(plane.shape[0] // down, down,
                             plane.shape[1] // across, across)

@@ -1,14 +1,17 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Header bytes of H.264 (ITU-T H.264, 7.3): types, numbers, weights."""
 from dataclasses import dataclass
+from typing import NamedTuple, Optional
 
 from .bits import BitReader, escape, unescape, with_bits
 from .bitstream import Bitstream
 from .nal import NalFormat
 
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-_SLICE, _IDR_SLICE, _SPS, _PPS = 1, 5, 7, 8
+_SLICE, _IDR_SLICE, _MESSAGE, _SPS, _PPS = 1, 5, 6, 7, 8
+_PASSING = {1, 2, 3, 4, 5, 6, 9, 12}  # slices, messages, delimiters, filler
 _HEADER_BYTES = 400  # a slice header with 32 weighted references fits
+_FRONT_BYTES = 64  # what stands before the reference lists fits
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,16 @@ class PictureParameters:
     redundant_count_present: bool
 
 
-@dataclass(frozen=True)
-class SliceHeader:
-    """One slice header, with the bit positions of what may be rewritten.
+class SliceHeader(NamedTuple):
+    """The front of a slice header, with bit positions to rewrite it.
 
     Attributes:
         kind (str): 'P', 'B', 'I' or 'S' (switching slices SP and SI).
         reference (bool): Later pictures may refer to this one.
         frame_num_at (int): Bit position in the unescaped NAL unit.
         order (int | None): pic_order_cnt_lsb, None if not transmitted.
-        weighted (bool): Some reference has a weight or offset of its own.
+        end (int): Bit position behind the picture's numbers.
+        picture, sequence: The parameter sets in force.
     """
 
     kind: str
@@ -54,11 +57,19 @@ class SliceHeader:
     field: bool
     frame_num: int
     frame_num_at: int
-    frame_num_bits: int
-    order: int = None
-    order_at: int = 0
-    order_bits: int = 0
-    weighted: bool = False
+    order: Optional[int]
+    order_at: int
+    end: int
+    picture: PictureParameters
+    sequence: SequenceParameters
+
+    @property
+    def frame_num_bits(self):
+        return self.sequence.frame_num_bits
+
+    @property
+    def order_bits(self):
+        return 0 if self.order is None else self.sequence.order_bits
 
 
 class H264Bitstream(Bitstream):
@@ -77,10 +88,18 @@ class H264Bitstream(Bitstream):
             units = self.format.split(self.extradata)
         self._global_units = {u for u in units if u[0] & 31 in (_SPS, _PPS)}
         self._global_sets = _parameter_sets(units)
-        self._last = None, None
+        self._last = self._split = None, None
+
+    def _units(self, data):
+        """Return the NAL units of a packet, which is asked several things."""
+        known, units = self._split
+        if known is not data:
+            units = self.format.split(data)
+            self._split = data, units
+        return units
 
     def picture_type(self, data):
-        for unit in self.format.split(data):
+        for unit in self._units(data):
             if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE):
                 try:
                     reader = BitReader(unescape(unit[1:24]))
@@ -108,14 +127,13 @@ class H264Bitstream(Bitstream):
             parameter sets are unknown. Sets inside the packet count, those
             of other packets do not: the answer depends on nothing else.
         """
-        if self._last[0] is not data:  # one packet is asked several things
-            units = self.format.split(data)
-            first = next((unit for unit in units
-                          if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE)),
-                         None)
-            self._last = data, first and _parse_slice(first,
-                                                      self._sets(units))
-        return self._last[1]
+        known, header = self._last
+        if known is not data:
+            units = self._units(data)
+            first = _first_slice(units)
+            header = first and _parse_slice(first, self._sets(units))
+            self._last = data, header
+        return header
 
     def for_grey_start(self, data):
         # FFmpeg supplies a grey reference where frame_num jumps; after a flush
@@ -136,7 +154,7 @@ class H264Bitstream(Bitstream):
         Returns:
             bytes: The packet with the numbers replaced, nothing else changed.
         """
-        units = self.format.split(data)
+        units = list(self._units(data))
         sets = self._sets(units)
         for position, unit in enumerate(units):
             if not unit or unit[0] & 31 not in (_SLICE, _IDR_SLICE):
@@ -144,21 +162,30 @@ class H264Bitstream(Bitstream):
             header = _parse_slice(unit, sets)
             if header is None:
                 continue
-            payload = unescape(unit)
-            # Only the front is turned into a number; the rest is long.
-            head, rest = payload[:_HEADER_BYTES], payload[_HEADER_BYTES:]
+            # Only the front is touched; the rest is long.
+            cut = _end_of_front(unit, header)
+            head, rest = unescape(unit[:cut]), unit[cut:]
             if frame_num is not None:
                 head = with_bits(head, header.frame_num_at,
                                  header.frame_num_bits, frame_num)
             if order is not None and header.order_bits:
                 head = with_bits(head, header.order_at, header.order_bits,
                                  order)
-            units[position] = escape(head + rest)
+            units[position] = escape(head) + rest
         return self.format.join(units)
+
+    def brings_headers(self, data):
+        for unit in self._units(data):
+            if not unit or unit[0] & 31 not in _PASSING:
+                return True
+            # FFmpeg works around faults of old versions of x264.
+            if unit[0] & 31 == _MESSAGE and b'x264' in unit:
+                return True
+        return False
 
     def own_headers(self, data):
         units = [
-            u for u in self.format.split(data) if u and u[0] & 31 in (_SPS,
+            u for u in self._units(data) if u and u[0] & 31 in (_SPS,
                                                                       _PPS)
         ]
         if not units or self._global_units.issuperset(units):
@@ -167,7 +194,13 @@ class H264Bitstream(Bitstream):
 
     def is_weighted(self, data):
         header = self.slice_header(data)
-        return header is not None and header.weighted
+        if (header is None or header.kind != 'P' or not header.picture.weighted
+                or header.picture.slice_groups):
+            return False
+        try:
+            return _has_own_weights(_first_slice(self._units(data)), header)
+        except EOFError:
+            return False
 
     def _sets(self, units):
         """Return the parameter sets in force for the slices of a packet."""
@@ -176,6 +209,11 @@ class H264Bitstream(Bitstream):
         own = _parameter_sets(units)
         return tuple(
             {**known, **new} for known, new in zip(self._global_sets, own))
+
+
+def _first_slice(units):
+    return next((unit for unit in units
+                 if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE)), None)
 
 
 def _parameter_sets(units):
@@ -197,11 +235,28 @@ def _parameter_sets(units):
 
 def _parse_slice(unit, sets):
     """Parse a slice header (7.3.3), None if it or its sets are damaged."""
-    payload = unescape(unit[:_HEADER_BYTES * 3 // 2])[:_HEADER_BYTES]
     try:
-        return _read_slice(payload, *sets)
+        return _read_slice(_front(unit, _FRONT_BYTES), *sets)
     except EOFError:
         return None
+
+
+def _front(unit, size):
+    """Return so many bytes of a NAL unit, emulation prevention removed."""
+    return unescape(unit[:size * 3 // 2])[:size]
+
+
+def _end_of_front(unit, header):
+    """Return where a NAL unit may be cut behind its picture's numbers.
+
+    The byte before the cut is neither changed nor part of an emulation
+    prevention sequence, so that each side can be (un)escaped on its own.
+    """
+    cut = header.end // 8 + 2
+    cut += cut // 2  # emulation prevention adds a third at most
+    while cut < len(unit) and unit[cut - 1] <= 3:
+        cut += 1
+    return cut
 
 
 def _read_slice(payload, sequences, pictures):
@@ -224,28 +279,31 @@ def _read_slice(payload, sequences, pictures):
         reader.bits(1)
     if idr:
         reader.ue()
-    order, order_at, order_bits = None, 0, 0
+    order, order_at = None, 0
     if sequence.order_type == 0:
-        order_at, order_bits = reader.position, sequence.order_bits
-        order = reader.bits(order_bits)
+        order_at = reader.position
+        order = reader.bits(sequence.order_bits)
         if picture.bottom_order_present and not field:
             reader.se()
     elif sequence.order_type == 1 and not sequence.order_always_zero:
         reader.se()
         if picture.bottom_order_present and not field:
             reader.se()
-    weighted = False
-    if kind == 'P' and picture.weighted and not picture.slice_groups:
-        if picture.redundant_count_present:
-            reader.ue()
-        weighted = _has_own_weights(reader, picture, sequence)
-    return SliceHeader(kind, idr, reference, field, frame_num,
-                       frame_num_at, sequence.frame_num_bits, order,
-                       order_at, order_bits, weighted)
+    return SliceHeader(kind, idr, reference, field, frame_num, frame_num_at,
+                       order, order_at, reader.position, picture, sequence)
 
 
-def _has_own_weights(reader, picture, sequence):
-    """Read a P slice's prediction weight table (7.3.3.2)."""
+def _has_own_weights(unit, header):
+    """Read a P slice's prediction weight table (7.3.3.2).
+
+    Raises:
+        EOFError: If the slice ends within it.
+    """
+    picture, sequence = header.picture, header.sequence
+    reader = BitReader(_front(unit, _HEADER_BYTES))
+    reader.position = header.end
+    if picture.redundant_count_present:
+        reader.ue()
     references = picture.references[0]
     if reader.bits(1):
         references = reader.ue() + 1

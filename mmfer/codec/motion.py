@@ -32,7 +32,7 @@ class VectorList:
     """
 
     __slots__ = ('_data', '_table', '_count', '_picture', '_shape', '_cells',
-                 '_block_cells')
+                 '_placed')
 
     def __init__(self, lists, height, width):
         self._count = len(lists)
@@ -43,20 +43,27 @@ class VectorList:
             np.arange(self._count),
             [len(data) // VECTOR.itemsize for data in lists])
         self._shape = -(-height // CELL), -(-width // CELL)
-        self._cells = None
-        self._block_cells = self._blocks()
+        self._cells = self._placed = None
 
     def __len__(self):
         return len(self._table)
 
+    def covered_blocks(self):
+        """Return the 16x16 blocks that are predicted.
+
+        A block is predicted as a whole or not at all, in one piece or in
+        parts; hence any vector inside it tells.
+
+        Returns:
+            np.ndarray: bool (T, H/16, W/16), up to the coded edge.
+        """
+        blocks = np.zeros((self._count, ) + self._block_shape(), bool)
+        blocks.reshape(-1)[self._blocks()[1]] = True
+        return blocks
+
     def covered(self):
-        """Return the cells that some vector covers, bool (T, H/8, W/8)."""
-        if self._block_cells is not None:
-            return self._from_blocks(True, bool, ())
-        mask = self._empty_cells(bool, ())
-        for cell, _ in self._parts():
-            mask[cell] = True
-        return self._visible(mask)
+        """Return the cells that are predicted, bool (T, H/8, W/8)."""
+        return self._cut(_spread(self.covered_blocks()))
 
     def grid(self):
         """Return the vector of each cell.
@@ -70,41 +77,51 @@ class VectorList:
         scale = np.maximum(records['motion_scale'], np.float32(1))
         np.divide(records['motion_x'], scale, out=motion[:, 0])
         np.divide(records['motion_y'], scale, out=motion[:, 1])
-        if self._block_cells is not None:
-            return self._from_blocks(motion, np.float32, (2, ))
-        grid = self._empty_cells(np.float32, (2, ))
+        inside, block = self._blocks()
+        if inside is None and self._in_one_piece():
+            blocks = np.zeros((self._count, ) + self._block_shape() + (2, ),
+                              np.float32)
+            blocks.reshape(-1, 2)[block] = motion
+            return self._cut(_spread(blocks))
+        grid = self._empty_cells()
         for cell, number in self._parts():
             grid[cell] = motion[number]
         return self._visible(grid)
 
     def _blocks(self):
-        """Return the number of each vector's block if all are of 16x16.
+        """Return which vectors lie inside, and the block of each of them.
 
         Returns:
-            np.ndarray | None: intp (N,), in maps of 16x16 blocks. None also
-            where a damaged stream places a block outside of the picture.
+            tuple: bool (N,), or None if all do; and intp, flat numbers in
+            maps of 16x16 blocks. In a damaged stream some may lie outside.
         """
-        table = self._table
-        if not len(table) or (table[:, _SIZE] != _BLOCK_SIZE).any():
-            return None
-        # FFmpeg gives the centre of the block.
-        place = table[:, _Y] >> 4, table[:, _X] >> 4
-        shape = self._block_shape()
-        if self._count > 1:
-            place, shape = (self._picture, ) + place, (self._count, ) + shape
+        if self._placed is None:
+            self._placed = self._place()
+        return self._placed
+
+    def _place(self):
+        # FFmpeg gives the centre of the block or of its part.
+        y, x = self._table[:, _Y] >> 4, self._table[:, _X] >> 4
+        rows, columns = self._block_shape()
         try:
-            return np.ravel_multi_index(place, shape)
+            return None, self._block_numbers(self._picture, y, x)
         except ValueError:
-            return None
+            inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+        picture = self._picture[inside] if self._count > 1 else 0
+        return inside, self._block_numbers(picture, y[inside], x[inside])
+
+    def _block_numbers(self, picture, y, x):
+        if self._count > 1:
+            return np.ravel_multi_index((picture, y, x), (self._count, )
+                                        + self._block_shape())
+        return np.ravel_multi_index((y, x), self._block_shape())
+
+    def _in_one_piece(self):
+        """Tell whether all vectors are those of whole 16x16 blocks."""
+        return not (self._table[:, _SIZE] != _BLOCK_SIZE).any()
 
     def _block_shape(self):
         return -(-self._shape[0] // 2), -(-self._shape[1] // 2)
-
-    def _from_blocks(self, values, kind, depth):
-        """Put one value a vector into maps of cells."""
-        blocks = np.zeros((self._count, ) + self._block_shape() + depth, kind)
-        blocks.reshape((-1, ) + depth)[self._block_cells] = values
-        return self._cut(blocks.repeat(2, 1).repeat(2, 2))
 
     def _parts(self):
         """Return where each block lies in maps of cells, part by part.
@@ -140,11 +157,11 @@ class VectorList:
         rows, columns = self._block_shape()
         return 2 * rows, 2 * columns
 
-    def _empty_cells(self, kind, depth):
+    def _empty_cells(self):
         """Return flat maps, with room behind for damaged streams."""
         rows, columns = self._coded_shape()
         length = self._count * rows * columns + columns + 1
-        return np.zeros((length, ) + depth, kind)
+        return np.zeros((length, 2), np.float32)
 
     def _visible(self, flat):
         shape = (self._count, ) + self._coded_shape()
@@ -159,9 +176,14 @@ class VectorList:
             cells[:, :self._shape[0], :self._shape[1]])
 
 
-def dense(grid, height, width):
+def _spread(blocks):
+    """Spread maps of 16x16 blocks over cells, (T, H/16, …) to (T, H/8, …)."""
+    return blocks.repeat(2, 1).repeat(2, 2)
+
+
+def dense(grid, height, width, side=CELL):
     """Spread a cell map over pixels, (H/8, W/8, ...) to (H, W, ...)."""
-    tall = np.repeat(np.repeat(grid, CELL, 0), CELL, 1)
+    tall = np.repeat(np.repeat(grid, side, 0), side, 1)
     return tall[:height, :width]
 
 

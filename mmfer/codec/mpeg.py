@@ -10,6 +10,8 @@ _VOL = re.compile(rb'\x00\x00\x01[\x20-\x2f]')
 _PICTURE = b'\x00\x00\x01\x00'
 _SEQUENCE = b'\x00\x00\x01\xb3'
 _EXTENSION = b'\x00\x00\x01\xb5'
+# First bytes of picture display and picture coding extensions.
+_PASSING_EXTENSIONS = {bytes([n]) for n in range(0x70, 0x90)}
 
 
 def _unless_aligned(codec, width, height, rows):
@@ -36,8 +38,8 @@ class Mpeg4Bitstream(Bitstream):
         if self._time_bits is None:
             self._time_bits, _ = _layer_facts(_video_object_layer(data))
         kind = 'IPBS'[data[start + 4] >> 6]
-        if self._time_bits is not None and not self._is_coded(
-                data[start + 4:start + 16]):
+        if self._time_bits is not None and not self._after_time(
+                data[start + 4:start + 16], 1):
             return 'N'
         return kind
 
@@ -47,13 +49,14 @@ class Mpeg4Bitstream(Bitstream):
     def grey_picture(self, width, height, headers=b''):
         return _unless_aligned('mpeg4', width, height, 16)
 
-    def _is_coded(self, header):
+    def _after_time(self, header, skip):
+        """Read one of the bits behind the time: a marker, vop_coded."""
         reader = BitReader(header)
         try:
             reader.bits(2)
             while reader.bits(1):  # modulo_time_base
                 pass
-            reader.bits(1 + self._time_bits + 1)
+            reader.bits(1 + self._time_bits + skip)
             return bool(reader.bits(1))
         except EOFError:
             return False
@@ -70,6 +73,12 @@ class Mpeg4Bitstream(Bitstream):
         first = data.find(_VOP)
         second = data.find(_VOP, first + 4)
         return data if second < 0 else data[:second]
+
+    def brings_headers(self, data):
+        if not data.startswith(_VOP) or data.find(b'\x00\x00\x01', 4) > 0:
+            return True
+        # Without this marker FFmpeg takes another width of the time for true.
+        return self._time_bits is None or not self._after_time(data[4:16], 0)
 
     def own_headers(self, data):
         volume = _video_object_layer(data[:max(data.find(_VOP), 0)])
@@ -138,6 +147,15 @@ class Mpeg12Bitstream(Bitstream):
             position = data.find(_EXTENSION, position + 4)
         return None
 
+    def brings_headers(self, data):
+        position = data.find(_EXTENSION)
+        while position >= 0:
+            # A picture's own coding and display extensions do not last.
+            if data[position + 4:position + 5] not in _PASSING_EXTENSIONS:
+                return True
+            position = data.find(_EXTENSION, position + 4)
+        return not data.startswith(_PICTURE) or _SEQUENCE in data
+
     def own_headers(self, data):
         start = data.find(_SEQUENCE)
         picture = data.find(_PICTURE)
@@ -188,6 +206,9 @@ class H263Bitstream(Bitstream):
     def grey_picture(self, width, height, headers=b''):
         return dict(codec=self.codec, width=width, height=height)
 
+    def brings_headers(self, data):
+        return False  # there are none but those of each picture
+
     def picture_type(self, data):
         reader = BitReader(data[:16])
         try:
@@ -225,6 +246,9 @@ class FlvBitstream(Bitstream):
 
     def grey_picture(self, width, height, headers=b''):
         return dict(codec=self.codec, width=width, height=height)
+
+    def brings_headers(self, data):
+        return False  # there are none but those of each picture
 
     def picture_type(self, data):
         reader = BitReader(data[:16])

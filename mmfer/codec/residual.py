@@ -35,6 +35,23 @@ def bgr_matrix(colorspace, full_range, bit_depth=8):
     return (matrix / (1 << bit_depth - 8)).astype(np.float32)
 
 
+class _MadeWhenAsked:
+    """An attribute that may be given as a function that makes it.
+
+    The first access puts the value into the object, where it hides this
+    descriptor.
+    """
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, residual, owner=None):
+        if residual is None:
+            return self
+        value = residual.__dict__[self._name] = residual._makers[self._name]()
+        return value
+
+
 class Residual:
     """The residual of one predicted picture, exact and signed.
 
@@ -48,7 +65,7 @@ class Residual:
         motion (np.ndarray | None): float32 (ceil(H/8), ceil(W/8), 2), pixels
             (x, y) from the current picture to its reference, 0 in intra
             blocks; None if the codec exports no vectors or they are not
-            reliable. Built from the decoder's list on first use.
+            reliable.
         inter (np.ndarray | None): bool (ceil(H/8), ceil(W/8)), predicted
             blocks; the residual is 0 elsewhere. None if unknown (HEVC).
         picture_type (str): 'P', 'S', 'B', 'I' or 'N'.
@@ -59,24 +76,31 @@ class Residual:
             by a constant for each reference.
         bit_depth (int): Bits a sample.
         colorspace (int), full_range (bool): How the samples map to RGB.
+
+    `u`, `v`, `motion`, `inter` and `weighted` may be given as functions
+    without arguments: they are then made when first asked for, since many
+    readers need `y` alone.
     """
+
+    u, v = _MadeWhenAsked(), _MadeWhenAsked()
+    motion, inter = _MadeWhenAsked(), _MadeWhenAsked()
+    weighted = _MadeWhenAsked()
+    _LAZY = ('u', 'v', 'motion', 'inter', 'weighted')
 
     def __init__(self, y, u, v, motion=None, inter=None, picture_type='P',
                  index=-1, damaged=False, weighted=False, bit_depth=8,
                  colorspace=2, full_range=False):
-        self.y, self.u, self.v = y, u, v
-        self._motion = motion  # an array, or a function that makes it
-        self.inter = inter
+        self.y = y
+        self._makers = {}
+        for name, given in zip(self._LAZY, (u, v, motion, inter, weighted)):
+            if callable(given):
+                self._makers[name] = given
+            else:
+                self.__dict__[name] = given
         self.picture_type, self.index = picture_type, index
-        self.damaged, self.weighted = damaged, weighted
+        self.damaged = damaged
         self.bit_depth = bit_depth
         self.colorspace, self.full_range = colorspace, full_range
-
-    @property
-    def motion(self):
-        if callable(self._motion):
-            self._motion = self._motion()
-        return self._motion
 
     def __repr__(self):
         height, width = self.y.shape
@@ -85,13 +109,9 @@ class Residual:
 
     def replaced(self, **changes):
         """Return a residual that differs in the named attributes."""
-        facts = dict(
-            y=self.y, u=self.u, v=self.v, motion=self._motion,
-            inter=self.inter, picture_type=self.picture_type,
-            index=self.index, damaged=self.damaged, weighted=self.weighted,
-            bit_depth=self.bit_depth, colorspace=self.colorspace,
-            full_range=self.full_range)
-        return Residual(**{**facts, **changes})
+        facts = {name: value for name, value in self.__dict__.items()
+                 if name != '_makers'}
+        return Residual(**{**self._makers, **facts, **changes})
 
     def empty(self, picture_type, index):
         """Return an all-zero residual of the same format."""

@@ -88,7 +88,7 @@ class CompressedVideo:
     def close(self):
         """Close the file."""
         self._reader.close()
-        self._decoder = None
+        self._decoder.close()
 
     def __len__(self):
         """Return the number of pictures."""

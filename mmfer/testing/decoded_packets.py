@@ -4,7 +4,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Union
 
-from mmfer.codec import decoder_pool, pictures
+from mmfer.codec import decoder, pictures
+from mmfer.codec.decoder_pool import forget_decoders
 from mmfer.codec.grey import make_decoder
 
 from .full_decode import decode_all, read_packets
@@ -46,8 +47,8 @@ def listen_to_decoders() -> Iterator[List[bytes]]:
     def make(*args, **kwargs):
         return _Listener(make_decoder(*args, **kwargs), heard)
 
-    users = (decoder_pool, pictures)
-    decoder_pool.forget_decoders()  # these would not be heard
+    users = (decoder, pictures)
+    forget_decoders()  # these would not be heard
     for module in users:
         module.make_decoder = make
     try:
@@ -55,7 +56,7 @@ def listen_to_decoders() -> Iterator[List[bytes]]:
     finally:
         for module in users:
             module.make_decoder = make_decoder
-        decoder_pool.forget_decoders()
+        forget_decoders()
 
 
 def decoded_types(path: Union[str, Path],
