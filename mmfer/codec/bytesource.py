@@ -4,6 +4,9 @@ import io
 import os
 
 
+_SMALL = 1 << 17  # bytes; one read costs less than a dozen short ones
+
+
 class ByteReader:
     """Read spans of a file, or of bytes that are in memory already.
 
@@ -26,6 +29,8 @@ class ByteReader:
             self._file = open(self.name, 'rb', buffering=0)
             self._descriptor = self._file.fileno()
             self.length = os.fstat(self._descriptor).st_size
+            if self.length <= _SMALL:
+                self._data = self._pread(self.length, 0)
         elif isinstance(source, (bytes, bytearray, memoryview)):
             self._path, self._data, self._file = None, bytes(source), None
             self.length = len(self._data)
@@ -41,8 +46,11 @@ class ByteReader:
         size = min(size, self.length - position)
         if size <= 0 or position < 0:
             return b''
-        if self._file is None:
+        if self._data is not None:
             return self._data[position:position + size]
+        return self._pread(size, position)
+
+    def _pread(self, size, position):
         if hasattr(os, 'pread'):
             # The shared offset stays: a forked process may read as well.
             return os.pread(self._descriptor, size, position)

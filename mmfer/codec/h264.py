@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Header bytes of H.264 (ITU-T H.264, 7.3): types, numbers, weights."""
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
 from .bits import BitReader, escape, unescape, with_bits
@@ -80,14 +81,8 @@ class H264Bitstream(Bitstream):
 
     def __init__(self, extradata=b''):
         super().__init__(extradata)
-        if self.extradata[:1] == b'\x01' and len(self.extradata) > 6:
-            self.format = NalFormat((self.extradata[4] & 3) + 1)
-            units = _avcc_units(self.extradata)
-        else:
-            self.format = NalFormat(0)
-            units = self.format.split(self.extradata)
-        self._global_units = {u for u in units if u[0] & 31 in (_SPS, _PPS)}
-        self._global_sets = _parameter_sets(units)
+        self.format, self._global_units, self._global_sets = _global_header(
+            self.extradata)
         self._last = self._split = None, None
 
     def _units(self, data):
@@ -99,15 +94,11 @@ class H264Bitstream(Bitstream):
         return units
 
     def picture_type(self, data):
-        for unit in self._units(data):
-            if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE):
-                try:
-                    reader = BitReader(unescape(unit[1:24]))
-                    reader.ue()
-                    return 'PBIPI'[reader.ue() % 5]
-                except EOFError:
-                    return '?'
-        return '?'
+        unit = _first_slice(self._units(data))
+        if unit is None:
+            return '?'
+        kind = _TYPE_OF_FIRST_BYTE[unit[1]] if len(unit) > 1 else '?'
+        return kind or _slice_type(unescape(unit[1:24]))
 
     def unsupported(self, data):
         header = self.slice_header(data)
@@ -211,9 +202,45 @@ class H264Bitstream(Bitstream):
             {**known, **new} for known, new in zip(self._global_sets, own))
 
 
+@lru_cache(maxsize=64)
+def _global_header(extradata):
+    """Read a stream's global header, which many clips share.
+
+    Returns:
+        tuple: NalFormat, the units of its parameter sets (set of bytes), and
+        what `_parameter_sets` makes of them. None of these is to be changed.
+    """
+    if extradata[:1] == b'\x01' and len(extradata) > 6:
+        framing = NalFormat((extradata[4] & 3) + 1)
+        units = _avcc_units(extradata)
+    else:
+        framing = NalFormat(0)
+        units = framing.split(extradata)
+    own = {unit for unit in units if unit[0] & 31 in (_SPS, _PPS)}
+    return framing, own, _parameter_sets(units)
+
+
 def _first_slice(units):
-    return next((unit for unit in units
-                 if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE)), None)
+    for unit in units:
+        if unit and unit[0] & 31 in (_SLICE, _IDR_SLICE):
+            return unit
+    return None
+
+
+def _slice_type(payload):
+    """Return the picture type in a slice header (7.3.3), '?' if cut off."""
+    reader = BitReader(payload)
+    try:
+        reader.ue()  # first macroblock
+        return 'PBIPI'[reader.ue() % 5]
+    except EOFError:
+        return '?'
+
+
+#: For each first byte of a slice header, '' where one byte does not tell.
+_TYPE_OF_FIRST_BYTE = [
+    _slice_type(bytes([byte])).replace('?', '') for byte in range(256)
+]
 
 
 def _parameter_sets(units):

@@ -92,10 +92,11 @@ class VideoIndex:
                 return _demux(reader)
             bitstream = make_bitstream(table.codec, table.extradata,
                                        reader.name)
-            order = np.argsort(table.time, kind='stable')
-            if bitstream.times_may_be_wrong() and np.all(
-                    np.diff(order) == 1):
+            in_order = bool((table.time[1:] >= table.time[:-1]).all())
+            if in_order and bitstream.times_may_be_wrong():
                 return _demux(reader)  # which looks at the picture types
+            order = np.arange(len(table.time)) if in_order else np.argsort(
+                table.time, kind='stable')
             return cls(table.codec, table.extradata, table.width,
                        table.height, table.rotation, table.fps, reader.length,
                        table.position, table.size, table.key,

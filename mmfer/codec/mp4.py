@@ -7,6 +7,7 @@ its `moov` box. Anything out of the ordinary returns None: the caller then
 asks FFmpeg.
 """
 from dataclasses import dataclass
+from struct import Struct
 
 import numpy as np
 
@@ -15,7 +16,11 @@ _MPEG4_OBJECTS = {0x20: 'mpeg4', 0x6a: 'mpeg1video'}
 _MPEG4_OBJECTS.update({kind: 'mpeg2video' for kind in range(0x60, 0x66)})
 _ROTATIONS = {(1, 0, 0, 1): 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180,
               (0, -1, 1, 0): 270}
+_UPRIGHT = b''.join(
+    n.to_bytes(4, 'big')
+    for n in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
 _LARGEST_MOOV = 1 << 28
+_BOX = Struct('>I4s')
 
 
 @dataclass
@@ -96,14 +101,14 @@ def _find_moov(reader):
 def _boxes(data, start, end):
     """Yield (kind, payload start, end) of the boxes in a span."""
     while start + 8 <= end:
-        size = int.from_bytes(data[start:start + 4], 'big')
+        size, kind = _BOX.unpack_from(data, start)
         payload = 8
         if size == 1:
             size, payload = int.from_bytes(data[start + 8:start + 16],
                                            'big'), 16
         if size < payload or start + size > end:
             raise ValueError('a box exceeds its parent')
-        yield data[start + 4:start + 8], start + payload, start + size
+        yield kind, start + payload, start + size
         start += size
 
 
@@ -146,10 +151,15 @@ def _video_track(moov, track):
 
     start, _ = track[b'stts']
     runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
-    duration = np.repeat(runs[:, 1], runs[:, 0])[:count]
-    if len(duration) != count:
-        return None
-    time = np.concatenate([[0], np.cumsum(duration[:-1])])
+    if len(runs) == 1 and runs[0, 0] == count:
+        each = int(runs[0, 1])
+        length, time = each * count, np.arange(count) * each
+    else:
+        duration = np.repeat(runs[:, 1], runs[:, 0])[:count]
+        if len(duration) != count:
+            return None
+        length = int(duration.sum())
+        time = np.concatenate([[0], np.cumsum(duration[:-1])])
     if b'ctts' in track:
         start, _ = track[b'ctts']
         runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
@@ -173,7 +183,7 @@ def _video_track(moov, track):
     rotation = _rotation(moov, *track[b'tkhd'])
     if rotation is None:
         return None
-    fps = scale * count / max(int(duration.sum()), 1)
+    fps = scale * count / max(length, 1)
     return SampleTable(codec, extradata, width, height, rotation, fps,
                        position, size, time, key)
 
@@ -187,14 +197,16 @@ def _positions(moov, track, size):
     chunks = _integers(moov, start + 8, _number(moov, start + 4), kind=kind)
     start, _ = track[b'stsc']
     runs = _integers(moov, start + 8, _number(moov, start + 4), 3)
-    if np.any(runs[:, 2] != 1):
+    if (runs[:, 2] != 1).any():
         raise ValueError('several sample descriptions')
+    before = np.cumsum(size) - size
+    if len(chunks) == 1 and runs.tolist() == [[1, len(size), 1]]:
+        return chunks[0] + before
     lengths = np.diff(np.append(runs[:, 0] - 1, len(chunks)))
     samples = np.repeat(runs[:, 1], lengths)  # in each chunk
     if len(samples) != len(chunks) or samples.sum() != len(size):
         raise ValueError('the chunks do not add up')
     chunk_of_sample = np.repeat(np.arange(len(chunks)), samples)
-    before = np.cumsum(size) - size
     first = np.cumsum(samples) - samples
     return chunks[chunk_of_sample] + before - before[first][chunk_of_sample]
 
@@ -227,6 +239,8 @@ def _movie_scale(moov):
 
 def _rotation(moov, start, end):
     offset = 52 if moov[start] == 1 else 40
+    if moov.startswith(_UPRIGHT, start + offset):
+        return 0
     matrix = np.frombuffer(moov, '>i4', 9, start + offset)
     turn = tuple(int(v) / 65536 for v in matrix[[0, 1, 3, 4]])
     return _ROTATIONS.get(turn)

@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Header bytes of MPEG-1/2 video, MPEG-4 Part 2, H.263 and Sorenson FLV."""
 import re
+from functools import lru_cache
 
 from .bits import BitReader
 from .bitstream import Bitstream
@@ -96,6 +97,7 @@ def _video_object_layer(data):
     return data[match.start():end if end > 0 else len(data)]
 
 
+@lru_cache(maxsize=64)
 def _layer_facts(volume):
     """Read what is needed of a video object layer header (6.2.3).
 
