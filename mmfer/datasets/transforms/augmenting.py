@@ -10,6 +10,7 @@ of a pipeline differs in nothing but the reading transform.
 import math
 from typing import Sequence, Tuple
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -39,9 +40,27 @@ def _num_own(results: dict) -> int:
 
 
 def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Round and clip real values to an integer type."""
+    """Round and clip real values, which are overwritten, to an integer type.
+    """
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+    np.rint(values, out=values)
+    np.clip(values, limits.min, limits.max, out=values)
+    return values.astype(dtype)
+
+
+def _with_channels(img: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """A new picture whose first channels are replaced."""
+    if first.shape == img.shape:
+        return first
+    img = img.copy()
+    img[..., :first.shape[2]] = first
+    return img
+
+
+def _mirrored(img: np.ndarray) -> np.ndarray:
+    """A new picture, turned from left to right."""
+    # OpenCV moves whole pixels, numpy single values.
+    return cv2.flip(img, 1).reshape(img.shape)
 
 
 def _check_range(name: str, value: Sequence[float], least: float) -> tuple:
@@ -103,13 +122,12 @@ class FlipResidual(BaseTransform):
         imgs = []
         for number, img in enumerate(_pictures(results)):
             # A copy of its own: the same array may be listed twice.
-            img = np.array(img[:, ::-1], order='C')
+            img = _mirrored(img)
             if number < own and motion_x < img.shape[2]:
+                motion = img[..., motion_x]
                 # -(-32768) does not fit into int16.
-                limit = np.iinfo(img.dtype).max
-                np.negative(
-                    np.clip(img[..., motion_x], -limit, limit),
-                    out=img[..., motion_x])
+                np.maximum(motion, -np.iinfo(img.dtype).max, out=motion)
+                np.negative(motion, out=motion)
             imgs.append(img)
         results['imgs'] = imgs
         return results
@@ -157,10 +175,10 @@ class ResidualScale(BaseTransform):
         channels = _num_residual_channels(results)
         imgs = _pictures(results)
         for number in range(_num_own(results)):
-            img = imgs[number].copy()
-            img[..., :channels] = _rounded(img[..., :channels] * gain,
-                                           img.dtype)
-            imgs[number] = img
+            img = imgs[number]
+            values = img[..., :channels].astype(np.float32)
+            values *= gain
+            imgs[number] = _with_channels(img, _rounded(values, img.dtype))
         results['imgs'] = imgs
         return results
 
@@ -201,11 +219,10 @@ class ResidualNoise(BaseTransform):
         channels = _num_residual_channels(results)
         imgs = _pictures(results)
         for number in range(_num_own(results)):
-            img = imgs[number].copy()
+            img = imgs[number]
             noise = np.random.standard_normal(img.shape[:2] + (channels, ))
-            img[..., :channels] = _rounded(
-                img[..., :channels] + noise * std, img.dtype)
-            imgs[number] = img
+            imgs[number] = _with_channels(
+                img, _rounded(img[..., :channels] + noise * std, img.dtype))
         results['imgs'] = imgs
         return results
 
