@@ -2,10 +2,12 @@
 """Read residuals, or the true pictures for comparison, into ``imgs``."""
 from typing import List, Union
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmfer.codec import CompressedVideoError, Residual
+from mmfer.codec.motion import dense
 from mmfer.registry import TRANSFORMS
 
 #: Motion is stored in units of a quarter pixel, the precision of the codecs.
@@ -156,15 +158,18 @@ class ReadResiduals(BaseTransform):
             if residual.bit_depth > 8:  # to_bgr has done so itself
                 planes = _to_eight_bits(planes, residual.bit_depth)
         if not self.motion:
-            return np.array(planes, dtype=np.int16)
+            return planes
         if residual.motion is None:
             raise MotionNotStored(
                 'this stream gives no motion vectors (HEVC does not export '
                 'them): set motion=False, or transcode to MPEG-4 or H.264')
-        motion = residual.motion_dense() * MOTION_UNITS_PER_PIXEL
+        # Rounded before it is spread over the pixels of its cells.
+        motion = np.rint(residual.motion * np.float32(MOTION_UNITS_PER_PIXEL))
         limits = np.iinfo(np.int16)
-        motion = np.clip(np.rint(motion), limits.min, limits.max)
-        return np.concatenate([planes, motion.astype(np.int16)], axis=2)
+        motion = np.clip(motion, limits.min, limits.max).astype(np.int16)
+        height, width = planes.shape[:2]
+        axes = [dense(motion[..., axis], height, width) for axis in (0, 1)]
+        return cv2.merge([planes, *axes])
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(mode={self.mode!r}, '
