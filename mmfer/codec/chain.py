@@ -129,9 +129,10 @@ class ChainWalker:
                 vectors = vector_data(frame)
                 chain.motion.add(frame.pts, vectors)
             if frame.pts in wanted:
-                found[frame.pts] = read_residual(
-                    frame, self.bitstream, data, kind, self.name, self._intra,
-                    vectors).replaced(motion=None)
+                residual = read_residual(frame, self.bitstream, data, kind,
+                                         self.name, self._intra, vectors)
+                residual.motion = None  # its own step alone
+                found[frame.pts] = residual
 
     def _finish(self, chain, found, wanted):
         if chain is None:
@@ -140,7 +141,7 @@ class ChainWalker:
         if chain.motion is None:
             return
         for number, (motion, inter) in chain.motion.found().items():
-            found[number] = found[number].replaced(motion=motion, inter=inter)
+            found[number].motion, found[number].inter = motion, inter
 
 
 class _OpenChain:

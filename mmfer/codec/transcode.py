@@ -102,8 +102,8 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         FileExistsError: If `out` exists and `overwrite` is False.
         FileNotFoundError: If the source does not exist.
         CompressedVideoError: If the source holds no picture.
-        ValueError: If a setting is out of range, or the pictures differ in
-            size.
+        ValueError: If a setting is out of range, the encoder does not know
+            an option, or the pictures differ in size.
 
     Warns:
         UserWarning: If the residuals written are nearly empty.
@@ -284,6 +284,8 @@ def _encode(first, pictures, temporary, encoder, options, width, height, rate,
                 frame.pts = count
                 frame.time_base = 1 / rate
                 container.mux(stream.encode(frame))
+                if not count:
+                    _check_taken(stream, facts['options'], encoder)
                 count += 1
                 if progress is not None:
                     progress(count)
@@ -293,6 +295,15 @@ def _encode(first, pictures, temporary, encoder, options, width, height, rate,
             f'{name}: cannot be encoded with {encoder} at {width}x{height} '
             f'({error}); check the options {options}') from None
     return count
+
+
+def _check_taken(stream, options, encoder):
+    # FFmpeg takes what it knows out of the options, and is silent on others.
+    unknown = sorted(set(stream.codec_context.options) & set(options))
+    if unknown:
+        raise ValueError(f'the encoder {encoder} has no option '
+                         f'{", ".join(unknown)}; see `ffmpeg -h '
+                         f'encoder={encoder}`')
 
 
 def _frame(picture, name):

@@ -280,8 +280,8 @@ class CompressedVideo:
             if number in given:
                 residual = residual.copy()
             given.add(number)
-            results.append(
-                residual.replaced(index=i).rotated(self.rotation))
+            residual.index = i
+            results.append(residual.rotated(self.rotation))
         return results
 
     def _nearest_in_chain(self, index, start, types):
