@@ -60,6 +60,19 @@ def test_the_table_holds_medians_and_ratios(tool, report):
     assert cells[1] == f'{other:.2f}' and cells[4] == f'{other / base:.1f}'
 
 
+def test_clips_of_a_coding_are_read_in_turn(tool, report):
+    for clip in report['clips'].values():
+        assert len({file['sha256'] for file in clip['files']}) == 4
+    readers, _ = tool.make_readers()
+    reader = readers[0]
+    seen = []
+    reader.read, reader.prepare = lambda *given: seen.append(given), None
+    call = reader.bind(['a', 'b'], [3])
+    for _ in range(3):
+        call()
+    assert seen == [('a', [3]), ('b', [3]), ('a', [3])]
+
+
 def test_readers_that_disagree_are_left_out(tool):
     rng = np.random.default_rng(0)
     right = [rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)

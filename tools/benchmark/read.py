@@ -3,10 +3,11 @@
 
     python tools/benchmark/read.py --out read.json
 
-Two clips are made at run time from a seeded synthetic face (MPEG-4 with GOP
-12, H.264 with the encoder's defaults); ``--clip`` adds your own. Each method
-goes from a path to arrays of N uniformly sampled pictures, opening included,
-decoders on one thread. All methods run in random order within each round, so
+Clips are made at run time from a seeded synthetic face (MPEG-4 with GOP 12,
+H.264 with the encoder's defaults), several of each coding that are read in
+turn, as a training does; ``--clip`` adds your own. Each method goes from a
+path to arrays of N uniformly sampled pictures, opening included, decoders on
+one thread. All methods run in random order within each round, so
 that a busy machine slows all of them; ratios hold within one run only. RGB
 readers must agree on the pictures and residual readers on the residuals
 before any is timed; who does not agree is left out. CPU time is that of this
@@ -63,38 +64,54 @@ def disqualified(results):
     return out
 
 
-def make_clips(folder, pictures, size):
-    """Write the two standard clips; returns label -> path."""
-    # With this grain the bytes a picture are those of talking faces.
-    frames = face_like(pictures, (size, size), noise=3.5)
-    clips = {}
-    for label, name, options in (
-        ('MPEG-4, GOP 12', 'mpeg4.mp4', dict(codec='mpeg4', gop=12)),
-        ('H.264, defaults', 'h264.mp4', dict(codec='h264', profile='stock'))):
-        path = os.path.join(folder, name)
-        transcode(frames, path, **options)
-        clips[label] = path
+def make_clips(folder, pictures, size, count):
+    """Write the standard clips; returns label -> list of paths."""
+    clips = {'MPEG-4, GOP 12': [], 'H.264, defaults': []}
+    for seed in range(count):
+        # With this grain the bytes a picture are those of talking faces.
+        frames = face_like(pictures, (size, size), seed=seed, noise=3.5)
+        for paths, name, options in zip(
+                clips.values(), ('mpeg4', 'h264'),
+                (dict(codec='mpeg4', gop=12),
+                 dict(codec='h264', profile='stock'))):
+            path = os.path.join(folder, f'{name}-{seed}.mp4')
+            transcode(frames, path, **options)
+            paths.append(path)
     return clips
 
 
-def benchmark_clip(path, readers, samples, rounds, seed):
-    """Verify, then time, all readers on one clip."""
-    with CompressedVideo(path) as video:
+def verify(path, readers, indices):
+    """Read one clip with all readers.
+
+    Returns:
+        dict[str, str]: Names and reasons of those that fail or disagree.
+    """
+    results, failed = {}, {}
+    for reader in readers:
+        try:
+            results[reader.name] = (reader.kind,
+                                    reader.bind([path], indices)())
+        except Exception as error:
+            failed[reader.name] = f'{type(error).__name__}: {error}'
+    failed.update(disqualified(results))
+    return failed
+
+
+def benchmark_clips(paths, readers, samples, rounds, seed):
+    """Verify, then time, all readers on clips of one coding and length."""
+    with CompressedVideo(paths[0]) as video:
         count = len(video)
         facts = dict(codec=video.codec, width=video.width,
                      height=video.height, pictures=count)
     # Middle of equal segments, as in testing.
     indices = [int((i + .5) * count / samples) for i in range(samples)]
-    results, failed = {}, {}
-    for reader in readers:
-        try:
-            results[reader.name] = (reader.kind, reader.bind(path, indices)())
-        except Exception as error:
-            failed[reader.name] = f'{type(error).__name__}: {error}'
-    failed.update(disqualified(results))
-    calls = {r.name: r.bind(path, indices) for r in readers
+    failed = {}
+    for path in paths:
+        failed.update(verify(path, readers, indices))
+    calls = {r.name: r.bind(paths, indices) for r in readers
              if r.name not in failed}
-    facts.update(file_facts(path), indices=indices, left_out=failed,
+    facts.update(file_facts(paths[0]), files=[file_facts(p) for p in paths],
+                 indices=indices, left_out=failed,
                  kinds={r.name: r.kind for r in readers if r.name in calls},
                  samples=measure(calls, rounds, seed))
     return facts
@@ -112,7 +129,8 @@ def render(report):
         lines += [
             f'**{label}** ({clip["pictures"]} pictures '
             f'{clip["width"]}x{clip["height"]}, {clip["codec"]}, '
-            f'{clip["bytes"] / 1e6:.2f} MB)', '',
+            f'{clip["bytes"] / 1e6:.2f} MB, {len(clip.get("files", [0]))} '
+            'in turn)', '',
             '| method | CPU ms, median | quartiles | wall ms, median | '
             f'CPU time / {BASE} |', '|---|---|---|---|---|'
         ]
@@ -156,6 +174,8 @@ def parse_args(argv):
                         help='pictures read from each clip')
     parser.add_argument('--pictures', type=int, default=300,
                         help='length of the clips made here')
+    parser.add_argument('--clips', type=int, default=4,
+                        help='clips of each coding made here, read in turn')
     parser.add_argument('--size', type=int, default=224,
                         help='width and height of the clips made here')
     parser.add_argument('--clip', action='append', default=[],
@@ -174,12 +194,12 @@ def main(argv=None):
         rounds=args.rounds, asked=args.asked, seed=args.seed, clips={},
         notes=notes)
     with tempfile.TemporaryDirectory() as folder:
-        clips = make_clips(folder, args.pictures, args.size)
-        clips.update({os.path.basename(path): path for path in args.clip})
-        for label, path in clips.items():
+        clips = make_clips(folder, args.pictures, args.size, args.clips)
+        clips.update({os.path.basename(path): [path] for path in args.clip})
+        for label, paths in clips.items():
             print(f'timing {label} ...', file=sys.stderr, flush=True)
-            report['clips'][label] = benchmark_clip(
-                path, readers, args.asked, args.rounds, args.seed)
+            report['clips'][label] = benchmark_clips(
+                paths, readers, args.asked, args.rounds, args.seed)
     report['versions'] = versions(*LIBRARIES)
     if args.out:
         write_json(args.out, report)

@@ -6,6 +6,7 @@ Libraries that are not installed are left out with a note.
 """
 
 import importlib
+import itertools
 
 import av
 import numpy as np
@@ -32,12 +33,13 @@ class Reader:
         self.name, self.kind = name, kind
         self.read, self.prepare = read, prepare
 
-    def bind(self, path, indices):
-        """The call to time, without arguments."""
-        if self.prepare is None:
-            return lambda: self.read(path, indices)
-        ready = self.prepare(path)
-        return lambda: self.read(path, indices, ready)
+    def bind(self, paths, indices):
+        """The call to time, without arguments; it reads the clips in turn."""
+        turn = itertools.cycle([
+            (path, indices) if self.prepare is None else
+            (path, indices, self.prepare(path)) for path in paths
+        ])
+        return lambda: self.read(*next(turn))
 
 
 def mmfer_residuals(path, indices, index=None):
