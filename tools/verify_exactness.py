@@ -22,6 +22,7 @@ import sys
 import time
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
+from mmfer.command_line import whole_number
 from mmfer.testing import check_file, fingerprint
 from mmfer.testing.full_decode import decode_all
 
@@ -144,9 +145,9 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument('files', nargs='+')
-    parser.add_argument('--limit', type=int, default=10**9, metavar='N',
+    parser.add_argument('--limit', type=whole_number(1), default=10**9, metavar='N',
                         help='compare the first N pictures only')
-    parser.add_argument('--orders', type=int, default=3,
+    parser.add_argument('--orders', type=whole_number(1), default=3,
                         help='shuffled orders to read in (default 3)')
     args = parser.parse_args(argv)
     rows, bad = [], 0
@@ -171,4 +172,5 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    from mmfer.command_line import run
+    run(main)

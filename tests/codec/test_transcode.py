@@ -251,6 +251,14 @@ def test_provenance_holds_what_was_really_used(tmp_path):
     assert found['options'] == {'crf': '20'} and found['gop'] is None
 
 
+@pytest.mark.parametrize('codec', ['mpeg4', 'h264'])
+def test_options_that_the_encoder_does_not_know(tmp_path, codec):
+    with pytest.raises(ValueError, match='has no option bogus, qqmin;'):
+        transcode(FRAMES, tmp_path / 'clip.mp4', codec=codec,
+                  options={'bogus': 1, 'qmin': 2, 'qqmin': 2})
+    assert not list(tmp_path.iterdir())
+
+
 def test_noise_is_no_empty_residual(tmp_path, recwarn):
     noise = np.random.default_rng(0).integers(
         0, 256, (6, 64, 64, 3), dtype=np.uint8)

@@ -1,4 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,21 @@ def test_the_tool(dumps):
         cwd=Path(__file__).parents[2])
     assert 'UAR 0.625 +- 0.177' in done.stdout
     assert ['happy', '3', '1'] in [x.split() for x in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['none.pkl'], 'none.pkl'),
+    (['text.pkl'], 'not a dump of tools/test.py'),
+    (['text.pkl', '--config', 'none.py'], 'none.py'),
+    (['text.pkl', '--bootstrap', '-1'], "'-1' is no whole number from 0 on"),
+])
+def test_the_tool_says_in_one_line_what_is_wrong(tmp_path, arguments, said):
+    (tmp_path / 'text.pkl').write_text('no pickle')
+    repository = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', str(TOOL), *arguments],
+        capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': repository})
+    assert done.returncode == 2 and done.stdout == ''
+    assert said in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.stderr

@@ -222,4 +222,5 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer import command_line
+    command_line.run(main)

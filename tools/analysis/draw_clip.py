@@ -53,4 +53,5 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

@@ -74,4 +74,5 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

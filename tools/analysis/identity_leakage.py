@@ -184,4 +184,5 @@ def draw(measured, name, path, args):
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer import command_line
+    command_line.run(main)

@@ -8,7 +8,9 @@ unseen persons, and how well nearest neighbours find the person.
 """
 import argparse
 import os
+import sys
 import time
+import zipfile
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ import torch
 from torch import nn
 
 from mmfer.atomic import writing
+from mmfer.command_line import whole_number
 from mmfer.synthetic import SyntheticFaces, render_clip
 from mmfer.synthetic.faces import expression_activations
 
@@ -176,13 +179,13 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--subjects', type=int, default=60)
-    parser.add_argument('--takes', type=int, default=2)
+    parser.add_argument('--subjects', type=whole_number(1), default=60)
+    parser.add_argument('--takes', type=whole_number(1), default=2)
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--side', type=int, default=64,
+    parser.add_argument('--side', type=whole_number(8), default=64,
                         help='pictures are reduced to this size')
-    parser.add_argument('--epochs', type=int, default=30)
-    parser.add_argument('--runs', type=int, default=2,
+    parser.add_argument('--epochs', type=whole_number(1), default=30)
+    parser.add_argument('--runs', type=whole_number(1), default=2,
                         help='trainings per view')
     parser.add_argument('--cache', help='.npz file that keeps the pictures')
     return parser.parse_args()
@@ -193,8 +196,11 @@ def main():
     cv2.setNumThreads(1)
     faces = SyntheticFaces(args.subjects, args.takes, seed=args.seed)
     if args.cache and os.path.exists(args.cache):
-        with np.load(args.cache, allow_pickle=False) as stored:
-            data = dict(stored)
+        try:
+            with np.load(args.cache, allow_pickle=False) as stored:
+                data = dict(stored)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            sys.exit(f'error: {args.cache}: holds no pictures ({error})')
     else:
         data = collect(faces, args.side)
         if args.cache:
@@ -228,4 +234,5 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

@@ -8,6 +8,9 @@ Several dumps (folds or seeds) give mean, standard deviation and the summed
 confusion matrix.
 """
 import argparse
+import sys
+
+from mmfer.command_line import whole_number
 
 
 def parse_args():
@@ -19,7 +22,7 @@ def parse_args():
     names.add_argument(
         '--config', help='take the names from the test data of this config')
     parser.add_argument(
-        '--bootstrap', type=int, default=1000,
+        '--bootstrap', type=whole_number(), default=1000,
         help='samples for the 95 %% interval of UAR, 0 for none')
     return parser.parse_args()
 
@@ -29,16 +32,26 @@ def main():
     import mmfer  # noqa: F401, repairs the stack before it is imported
     from mmfer.evaluation import evaluate_dumps, format_report
     classes = args.classes
-    if args.config:
-        from mmengine.config import Config
-        from mmengine.registry import DATASETS, init_default_scope
-        init_default_scope('mmaction')
-        config = Config.fromfile(args.config)
-        dataset = DATASETS.build(config.test_dataloader.dataset)
-        classes = dataset.metainfo['classes']
-    report = evaluate_dumps(args.dumps, classes, args.bootstrap)
+    try:
+        if args.config:
+            classes = class_names(args.config)
+        report = evaluate_dumps(args.dumps, classes, args.bootstrap)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     print(format_report(args.dumps, report, classes))
+    return 0
+
+
+def class_names(path):
+    """Names of the classes of the test data of a config."""
+    from mmengine.config import Config
+    from mmengine.registry import DATASETS, init_default_scope
+    init_default_scope('mmaction')
+    config = Config.fromfile(path)
+    return DATASETS.build(config.test_dataloader.dataset).metainfo['classes']
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

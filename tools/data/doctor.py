@@ -10,6 +10,8 @@ import argparse
 import os
 import sys
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   python tools/data/doctor.py data/mine/annotations.json --workers 4
   python tools/data/doctor.py data/mine/annotations.json --json report.json
@@ -28,18 +30,19 @@ class _Parser(argparse.ArgumentParser):
 def parse_args(argv=None):
     parser = _Parser(description=__doc__, epilog=EXAMPLES,
                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', help='annotation file, .json or .csv')
+    parser.add_argument('annotations', help='annotation file, .json or .csv, '
+                        'or the folder of annotations.json')
     parser.add_argument('--folder', help='folder of the clips (default: that '
                         'of the annotation file)')
     parser.add_argument('--json', metavar='FILE', help='write everything as '
                         'JSON, "-" for stdout instead of text')
-    parser.add_argument('--sample', type=int, default=0, metavar='N',
+    parser.add_argument('--sample', type=whole_number(), default=0, metavar='N',
                         help='look into N clips only (default: all)')
     parser.add_argument('--detector', default='haar',
                         help="as in prepare.py, '' for none (default: haar)")
-    parser.add_argument('--items', type=int, default=5,
+    parser.add_argument('--items', type=whole_number(), default=5,
                         help='clips to name with each finding (5)')
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1,
+    parser.add_argument('--workers', type=whole_number(), default=os.cpu_count() or 1,
                         help='processes (default: the number of cores)')
     parser.add_argument('--quiet', action='store_true', help='no progress')
     return parser.parse_args(argv)
@@ -52,8 +55,11 @@ def main(argv=None):
     from mmfer.datasets.doctor import examine
     from mmfer.datasets.preparation import DetectorError
     from mmfer.worker_processes import WorkersFailed
+    annotations = args.annotations
+    if os.path.isdir(annotations):
+        annotations = os.path.join(annotations, 'annotations.json')
     try:
-        found = examine(args.annotations, args.folder, args.detector,
+        found = examine(annotations, args.folder, args.detector,
                         args.sample, args.workers, not args.quiet)
         if args.json == '-':
             print(found.to_json(), end='')
@@ -68,4 +74,5 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

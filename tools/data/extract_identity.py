@@ -87,4 +87,5 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    from mmfer.command_line import run
+    run(main)

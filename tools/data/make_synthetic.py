@@ -106,11 +106,12 @@ def main(argv=None):
                 args.root, seed=args.seed, codec=args.codec,
                 gop=args.gop or None, codings=read_codings(args.coding),
                 workers=args.workers, progress=not args.quiet, **options)
-        except ValueError as error:
-            sys.exit(str(error))
+        except (OSError, ValueError) as error:
+            sys.exit(f'error: {error}')
         for path in written:
             print(path)
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

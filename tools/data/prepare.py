@@ -9,6 +9,8 @@ import json
 import os
 import sys
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   # an official release; the names are listed by --list
   python tools/data/prepare.py ravdess --root /data/RAVDESS --out data/ravdess
@@ -40,7 +42,7 @@ def parse_args(argv=None):
     parser.add_argument('--root', help='folder of the release; for "custom" '
                         'a folder of class folders, a .zip or a .csv file')
     parser.add_argument('--out', help='folder to write to')
-    parser.add_argument('--workers', type=int, default=_cores(),
+    parser.add_argument('--workers', type=whole_number(), default=_cores(),
                         help='processes; 0 works in this one (default: the '
                         f'number of cores, {_cores()})')
     parser.add_argument('--retry', action='store_true',
@@ -69,7 +71,7 @@ def parse_args(argv=None):
     group.add_argument('--split', nargs='+', type=float, default=[],
                        metavar='SHARE', help='shares of persons in train, val '
                        'and test, such as 0.7 0.1 0.2; or in train and test')
-    group.add_argument('--folds', type=int, default=0,
+    group.add_argument('--folds', type=whole_number(), default=0,
                        help='divide persons among so many folds instead')
     group.add_argument('--seed', type=int, default=0, help='order of clips '
                        'whose persons are unknown (0)')
@@ -89,7 +91,7 @@ def parse_args(argv=None):
                        help='haar (comes with OpenCV), haar:FILE.xml, '
                        'yunet:FILE.onnx, or python:MODULE:NAME for a '
                        'function: picture to (N, 4) boxes (default: haar)')
-    group.add_argument('--samples', type=int, default=12,
+    group.add_argument('--samples', type=whole_number(1), default=12,
                        help='pictures per clip searched for faces, at least '
                        '(12)')
     group.add_argument('--no-face', choices=('skip', 'frame', 'centre'),
@@ -117,7 +119,7 @@ def parse_args(argv=None):
                        choices=('residual', 'stock'), help='residual: no B '
                        'pictures, one reference; stock: the defaults of the '
                        'encoder, without --gop and --crf (default: residual)')
-    group.add_argument('--gop', type=int, default=12, help='pictures from a '
+    group.add_argument('--gop', type=whole_number(), default=12, help='pictures from a '
                        'key picture to the next, 0: one group (12)')
     group.add_argument('--qscale', type=int, default=3,
                        help='quantiser of mpeg4 and mpeg2video, 1..31 (3)')
@@ -227,9 +229,7 @@ def main(argv=None):
             outcome = prepare_release(
                 args.name, args.root, args.out, protocol=args.protocol,
                 source=args.source, variant=args.variant, **common)
-    except USER_ERRORS as error:
-        sys.exit(f'error: {error}')
-    except ValueError as error:
+    except (*USER_ERRORS, OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     except KeyboardInterrupt:
         print('interrupted; the same command continues', file=sys.stderr)
@@ -244,4 +244,5 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

@@ -331,6 +331,13 @@ class TestCommand:
         code, _, err = main(tmp_path / 'none.json')
         assert code == 3 and 'no such annotation file' in err
         assert main(tmp_path, '--no-such-option')[0] == 3
+        code, _, err = main(tmp_path)
+        assert code == 3 and str(tmp_path / 'annotations.json') in err
+        assert main(tmp_path, '--sample', '-1')[0] == 3
+
+    def test_a_folder_stands_for_its_annotations(self, main, damage):
+        assert main(damage.path.parent, '--detector', '')[:2] == \
+            main(damage.path, '--detector', '')[:2]
 
 
 def test_a_sample_still_looks_for_all_files(damage):

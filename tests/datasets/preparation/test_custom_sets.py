@@ -264,6 +264,22 @@ class TestWhole:
         with pytest.raises(PreparationError, match='choose a folder else'):
             prepare_custom(videos, videos / 'out', WHOLE)
 
+    @pytest.mark.parametrize('arguments, said', [
+        (['--out', 'file'], 'file'),
+        (['--out', 'out', '--crop', 'none', '--option', 'bogus=1'],
+         'the encoder mpeg4 has no option bogus'),
+        (['--out', 'out', '--folds', '-1'], "'-1' is no whole number"),
+    ])
+    def test_silly_arguments(self, videos, tmp_path, arguments, said):
+        (tmp_path / 'file').write_text('')
+        done = subprocess.run(
+            [sys.executable, str(TOOL), 'custom', '--root', str(videos),
+             '--quiet', '--workers', '0', *arguments], cwd=tmp_path,
+            capture_output=True, text=True, encoding='utf-8')
+        assert done.returncode in (1, 2)
+        assert said in done.stderr.splitlines()[-1]
+        assert 'Traceback' not in done.stderr
+
     def test_command(self, videos, tmp_path):
         done = subprocess.run(
             [sys.executable, str(TOOL), 'custom', '--root', str(videos),
