@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   # all clips of two other data sets
   python tools/cross_dataset.py configs/residual/CONFIG.py work/epoch_50.pth \\
@@ -35,7 +37,7 @@ def parse_args(argv=None):
                         help='where the model runs (default: cpu)')
     parser.add_argument('--out', type=Path,
                         help='folder for cross_dataset.md and .json')
-    parser.add_argument('--bootstrap', type=int, default=1000,
+    parser.add_argument('--bootstrap', type=whole_number(), default=1000,
                         help='samples for 95 %% intervals, 0 for none '
                         '(default: 1000)')
     parser.add_argument('--quiet', action='store_true', help='no progress')
@@ -50,19 +52,19 @@ def main(argv=None):
     args = parse_args(argv)
     from mmengine.config import Config
 
+    from mmfer.atomic import write_json, write_text
     from mmfer.datasets import AnnotationError
     from mmfer.engine.cross_dataset import (CrossDatasetError, Source,
                                             evaluate_on, format_cross)
-    from mmfer.atomic import write_json, write_text
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
     try:
+        cfg = Config.fromfile(args.config)
+        if args.cfg_options:
+            cfg.merge_from_dict(args.cfg_options)
         source = Source(cfg, args.checkpoint, args.device)
         results = [evaluate_on(source, target, args.split, args.fold,
                                args.bootstrap, not args.quiet)
                    for target in args.targets]
-    except (AnnotationError, CrossDatasetError, FileNotFoundError) as error:
+    except (AnnotationError, CrossDatasetError, OSError) as error:
         sys.exit(f'error: {error}')
     text = format_cross(results)
     print('\n' + text)

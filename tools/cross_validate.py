@@ -16,6 +16,8 @@ import signal
 import sys
 from pathlib import Path
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   # the official folds, or the official split where there are no folds
   python tools/cross_validate.py configs/residual/CONFIG.py
@@ -47,14 +49,14 @@ def parse_args(argv=None):
                         help='seeds of every fold (default: 0)')
     parser.add_argument('--work-dir', type=Path,
                         help='default: work_dirs/cross_validation/CONFIG')
-    parser.add_argument('--jobs', type=int, default=1,
+    parser.add_argument('--jobs', type=whole_number(1), default=1,
                         help='runs at a time (default: 1)')
     parser.add_argument('--devices', nargs='+', default=[],
                         help='GPUs, shared out to the jobs')
     parser.add_argument('--launcher', default='none',
                         choices=['none', 'pytorch', 'slurm', 'mpi'],
                         help='passed on (default: none)')
-    parser.add_argument('--processes', type=int, default=1,
+    parser.add_argument('--processes', type=whole_number(1), default=1,
                         help='processes of a run with --launcher pytorch '
                         '(default: 1)')
     parser.add_argument('--prefix', default='',
@@ -64,7 +66,7 @@ def parse_args(argv=None):
                         help='passed on')
     parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
                         help='changes of the config, as in train.py')
-    parser.add_argument('--bootstrap', type=int, default=1000,
+    parser.add_argument('--bootstrap', type=whole_number(), default=1000,
                         help='samples for 95 %% intervals, 0 for none '
                         '(default: 1000)')
     parser.add_argument('--report-only', action='store_true',
@@ -142,7 +144,7 @@ def main(argv=None):
         paths = write_report(report, work_dir)
     except KeyboardInterrupt:
         sys.exit('stopped; the same command goes on where it was')
-    except (FoldError, AnnotationError, FileNotFoundError) as error:
+    except (FoldError, AnnotationError, OSError) as error:
         sys.exit(f'error: {error}')
     print()
     print(to_markdown(report))

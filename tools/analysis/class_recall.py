@@ -10,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   python tools/analysis/class_recall.py results.pkl --baseline rgb.pkl \\
       --config CONFIG
@@ -34,7 +36,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--over', choices=('clips', 'persons'),
         help='what is drawn again (persons, where the dump knows them)')
-    parser.add_argument('--bootstrap', type=int, default=1000, metavar='N')
+    parser.add_argument('--bootstrap', type=whole_number(), default=1000, metavar='N')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--title', default='')
     parser.add_argument(

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmfer.command_line import whole_number
 from mmfer.registry import DEPENDENCE
 
 EXAMPLE = """examples:
@@ -187,11 +188,11 @@ def main():
     parser.add_argument(
         '--options', type=option, nargs='+', default=[], metavar='KEY=VALUE',
         help='arguments of the penalties')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
-    parser.add_argument('--steps', type=int, default=800)
-    parser.add_argument('--batch', type=int, default=32)
+    parser.add_argument('--seeds', type=whole_number(), nargs='+', default=[0])
+    parser.add_argument('--steps', type=whole_number(1), default=800)
+    parser.add_argument('--batch', type=whole_number(4), default=32)
     parser.add_argument(
-        '--inner', type=int, default=5, help='estimator steps per step')
+        '--inner', type=whole_number(), default=5, help='estimator steps per step')
     parser.add_argument(
         '--rate', type=float, default=1e-3, help='of the estimator; the '
         'encoder learns at 0.001')

@@ -13,6 +13,7 @@ import sys
 import cv2
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
+from mmfer.command_line import whole_number
 from mmfer.visualization import draw_clip
 
 
@@ -25,7 +26,8 @@ def parse_args():
         help='display indices (default: six, evenly spread)')
     parser.add_argument(
         '--start', type=int, default=0, help='where the chain begins (0)')
-    parser.add_argument('--scale', type=int, default=1)
+    parser.add_argument('--scale', type=whole_number(1), default=1,
+        help='pixels for each pixel (1)')
     parser.add_argument(
         '--out', default='clip.png', help='the picture (clip.png), replaced '
         'if it exists')

@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   python tools/analysis/failures.py results.pkl --config CONFIG
   python tools/analysis/failures.py results.pkl --config CONFIG \\
@@ -25,14 +27,14 @@ def parse_args(argv=None):
     names.add_argument(
         '--config', help='take the names from the test data of this config')
     parser.add_argument(
-        '--top', type=int, metavar='N', help='list this many (all)')
+        '--top', type=whole_number(), metavar='N', help='list this many (all)')
     parser.add_argument(
         '--out', metavar='FILE',
         help='write the list here, .csv or .md, instead of printing it')
     parser.add_argument(
         '--sheet', metavar='FILE', help='draw the worst: .png, .pdf or .svg')
     parser.add_argument(
-        '--worst', type=int, default=12, metavar='N',
+        '--worst', type=whole_number(1), default=12, metavar='N',
         help='how many are drawn (12)')
     return parser.parse_args(argv)
 

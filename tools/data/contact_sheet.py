@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   python tools/data/contact_sheet.py data/mine/annotations.json --out sheet.png
   python tools/data/contact_sheet.py data/mine/annotations.json --out sheet.pdf \\
@@ -21,15 +23,15 @@ def parse_args(argv=None):
     parser.add_argument('--folder', help='folder of the clips (default: that '
                         'of the annotation file)')
     parser.add_argument('--split', help='show clips of this split only')
-    parser.add_argument('--per-class', type=int, default=3,
+    parser.add_argument('--per-class', type=whole_number(1), default=3,
                         help='clips of each class (3)')
     parser.add_argument('--mode', choices=('chained', 'single'),
                         default='chained', help='residual and motion summed '
                         'up over a window, or those of one packet (chained)')
-    parser.add_argument('--window', type=int, default=12,
+    parser.add_argument('--window', type=whole_number(1), default=12,
                         help='pictures that are summed up (12)')
     parser.add_argument('--seed', type=int, default=0, help='which clips (0)')
-    parser.add_argument('--dpi', type=int, default=150)
+    parser.add_argument('--dpi', type=whole_number(1), default=150)
     return parser.parse_args(argv)
 
 

@@ -8,6 +8,8 @@ import argparse
 import sys
 import time
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   # the face network that configs/face_recognition trains
   python tools/data/extract_identity.py data/synthetic_faces/annotations.json \\
@@ -47,7 +49,7 @@ def parse_args(argv=None):
                         help='also fit a whitening, on training clips only')
     parser.add_argument('--data-prefix', help='folder of the clips (default: '
                         'that of the annotation file)')
-    parser.add_argument('--workers', type=int, default=0,
+    parser.add_argument('--workers', type=whole_number(), default=0,
                         help='processes that read (default: 0, this one)')
     parser.add_argument('--device', default='cpu',
                         help='where the network runs (default: cpu)')

@@ -4,6 +4,8 @@ import argparse
 import json
 import sys
 
+from mmfer.command_line import whole_number
+
 EXAMPLES = """examples:
   # 504 clips for a first training, MPEG-4 with a GOP of 12
   python tools/data/make_synthetic.py data/faces --preset small --workers 2
@@ -41,13 +43,13 @@ def parse_args(argv=None):
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--codec', default='mpeg4',
                         help='mpeg4, mpeg2video or h264 (default: mpeg4)')
-    parser.add_argument('--gop', type=int, default=12,
+    parser.add_argument('--gop', type=whole_number(), default=12,
                         help='pictures per group, 0: the whole clip '
                         '(default: 12)')
     parser.add_argument('--coding', action='append', metavar='NAME=JSON',
                         help='write one folder per coding; JSON holds the '
                         'arguments of mmfer.codec.transcode; repeatable')
-    parser.add_argument('--workers', type=int, default=1)
+    parser.add_argument('--workers', type=whole_number(), default=1)
     parser.add_argument('--quiet', action='store_true')
     parser.add_argument('--contact-sheet', metavar='PNG',
                         help='write a picture of the first persons instead '
