@@ -160,33 +160,12 @@ class CompressedVideo:
             NotPredicted: If there is no residual to return.
             DamagedPacket, TruncatedFile: If its bytes are bad or missing.
         """
-        otherwise = self._otherwise if otherwise is None else otherwise
-        _check_choice('otherwise', otherwise, _OTHERWISE)
-        self._reader.check_open()
-        packets = self._packets
-        index = packets.display_index(index)
-        wanted = PREDICTED
-        if otherwise == 'pixels' and self.codec == 'h264':
-            wanted += 'B'
-        kind = packets.picture_type(index)
-        if kind not in wanted:
-            if otherwise == 'error':
-                raise NotPredicted(
-                    f'{self.name}: picture {index} is a {kind} picture, it '
-                    'has no residual; ask a P picture or pass '
-                    "otherwise='nearest_p'")
-            if otherwise == 'zeros':
-                return self._empty_residual(index, kind)
-            index = packets.nearest(index, wanted)
-        number = int(packets.order[index])
-        residual = self._decoder.decode(
-            packets.data(number), packets.headers(number),
-            bidirectional='B' in wanted)
-        residual.index = index
-        return residual.rotated(self.rotation)
+        return self.residuals_at([index], otherwise)[0]
 
     def residuals_at(self, indices, otherwise=None):
         """Return the residuals of several pictures, in the order asked.
+
+        Cheaper than `residual_at` for each of them.
 
         Args:
             indices (Sequence[int]): Display indices; repeats are allowed and
@@ -195,8 +174,40 @@ class CompressedVideo:
 
         Returns:
             list[Residual]: One for each index.
+
+        Raises:
+            As `residual_at`.
         """
-        return [self.residual_at(index, otherwise) for index in indices]
+        otherwise = self._otherwise if otherwise is None else otherwise
+        _check_choice('otherwise', otherwise, _OTHERWISE)
+        self._reader.check_open()
+        wanted = PREDICTED
+        if otherwise == 'pixels' and self.codec == 'h264':
+            wanted += 'B'
+        packets, served, coded, empty = self._packets, [], [], {}
+        for place, index in enumerate(indices):
+            index = packets.display_index(index)
+            kind = packets.picture_type(index)
+            if kind not in wanted:
+                if otherwise == 'error':
+                    raise NotPredicted(
+                        f'{self.name}: picture {index} is a {kind} picture, '
+                        'it has no residual; ask a P picture or pass '
+                        "otherwise='nearest_p'")
+                if otherwise == 'zeros':
+                    empty[place] = index, kind
+                    continue
+                index = packets.nearest(index, wanted)
+            number = int(packets.order[index])
+            served.append(index)
+            coded.append((packets.data(number), packets.headers(number)))
+        residuals = self._decoder.decode_all(coded, 'B' in wanted)
+        for index, residual in zip(served, residuals):
+            residual.index = index
+        residuals = [one.rotated(self.rotation) for one in residuals]
+        for place, missing in empty.items():
+            residuals.insert(place, self._empty_residual(*missing))
+        return residuals
 
     def _empty_residual(self, index, kind):
         """Return zeros in the format that predicted pictures here have."""

@@ -122,3 +122,21 @@ def test_three_hundred_packets_equal_a_padded_reading(make_clip):
             assert np.array_equal(residual.y, np.where(inter, grey, 0))
             compared += 1
     assert compared == 300
+
+
+@pytest.mark.parametrize('otherwise', ['nearest_p', 'zeros', 'pixels'])
+@pytest.mark.parametrize('coding', ['mpeg4', 'mpeg4_bframes', 'h264_default',
+                                    'hevc_bframes'])
+def test_together_or_alone(make_clip, reader, coding, otherwise):
+    """More than are decoded at once, some twice, in any order."""
+    video = reader(make_clip(coding, count=24))
+    indices = [*range(24), 5, 5, *range(23, 0, -3)]
+    alone = [fingerprint(video.residual_at(i, otherwise)) for i in indices]
+    together = video.residuals_at(indices, otherwise)
+    assert [fingerprint(residual) for residual in together] == alone
+    assert [r.index for r in together] == [
+        video.residual_at(i, otherwise).index for i in indices]
+    assert video.residuals_at([]) == []
+    for one, other in zip(together, together[1:]):
+        assert not np.shares_memory(one.y, other.y)
+        assert not np.shares_memory(one.u, other.u)
