@@ -16,7 +16,8 @@ from setuptools.command.develop import develop
 ROOT = Path(__file__).resolve().parent
 # dataset-index.yml and others may join; each is a file or folder of the root.
 MIM = ('tools', 'configs', 'model-index.yml')
-EXTRAS = ('mm', 'data', 'vis', 'tests', 'face', 'export', 'bulk')
+EXTRAS = ('mm', 'data', 'vis', 'tests', 'face', 'export', 'bulk',
+          'umap')
 
 
 def requirements(name: str) -> list:

@@ -1,4 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+import sys
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,37 @@ def test_the_seed_decides():
 def test_equal_codes_cannot_be_drawn():
     with pytest.raises(ValueError, match='27 codes that are equal'):
         draw_embedding(np.ones((27, 3)), np.arange(27) % 3, np.arange(27) % 9)
+
+
+def test_an_unknown_projection_is_named():
+    codes = plant_identity(*DESIGN, 'absent')
+    with pytest.raises(ValueError, match="tsne, umap, got .'pca'"):
+        draw_embedding(codes, *DESIGN, projections=['pca'])
+
+
+def test_umap_that_is_not_installed_is_advised(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'umap', None)
+    codes = plant_identity(*DESIGN, 'absent')
+    with pytest.raises(ImportError, match=r"pip install 'mmfer\[umap\]'"):
+        draw_embedding(codes, *DESIGN, projections=['umap'])
+
+
+def test_umap_is_drawn_beside_tsne():
+    pytest.importorskip('umap')
+    codes = plant_identity(*DESIGN, 'absent', noise=0.1)
+    figure = draw_embedding(codes, *DESIGN, perplexity=9,
+                            projections=['tsne', 'umap'])
+    assert [axes.get_title() for axes in figure.axes] == [
+        't-SNE, coloured by expression', 't-SNE, coloured by person',
+        'UMAP, coloured by expression', 'UMAP, coloured by person']
+    planes = [np.concatenate([points.get_offsets()
+                              for points in axes.collections])
+              for axes in figure.axes[::2]]
+    assert planes[0].shape == planes[1].shape == (81, 2)
+    # Expressions, which are three distant groups of codes, stay apart.
+    groups = np.repeat([0, 1, 2], 27)
+    assert knn_purity(planes[1], groups) == 1
+    again = draw_embedding(codes, *DESIGN, perplexity=9, projections=['umap'])
+    np.testing.assert_array_equal(
+        np.concatenate([p.get_offsets() for p in again.axes[0].collections]),
+        planes[1])

@@ -8,6 +8,7 @@ writes reports, features and pictures.
 import argparse
 import os.path as osp
 import sys
+from importlib.util import find_spec
 
 EXAMPLES = """examples:
   python tools/analysis/identity_leakage.py CONFIG work_dirs/a/epoch_24.pth \\
@@ -56,6 +57,10 @@ def parse_args(argv=None):
         metavar='KEY=VALUE', help='further settings of the face network')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--perplexity', type=float, default=30.)
+    parser.add_argument(
+        '--projections', nargs='+', choices=('tsne', 'umap'),
+        default=['tsne'], help='of the pictures of the codes; umap needs '
+        "pip install 'mmfer[umap]' (default: tsne)")
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
         '--out', default='work_dirs/leakage', metavar='FOLDER')
@@ -87,6 +92,8 @@ def name_checkpoints(arguments):
 
 def main(argv=None):
     args = parse_args(argv)
+    if 'umap' in args.projections and find_spec('umap') is None:
+        sys.exit("error: --projections umap needs pip install 'mmfer[umap]'")
     for _, _, path in name_checkpoints(args.checkpoints):
         if not osp.isfile(path):
             sys.exit(f'error: {path}: no such checkpoint')
@@ -179,7 +186,7 @@ def draw(measured, name, path, args):
     figure = draw_embedding(
         features.features[known], features.labels[known],
         features.subjects[known], features.classes or None, name,
-        args.perplexity, args.seed)
+        args.perplexity, args.seed, args.projections)
     save_figure(figure, path, dpi=150)
 
 
