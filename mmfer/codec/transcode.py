@@ -82,7 +82,8 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             Defaults to 3.
         crf (int): Constant rate factor of H.264, 0 to 51. Defaults to 18.
         size (int | tuple[int, int], optional): (width, height) in pixels,
-            multiples of 16; the pictures are stretched to it. Defaults to None, the source's size rounded.
+            multiples of 16; the pictures are stretched to it.
+            Defaults to None, the source's size rounded.
         fps (float, optional): Pictures a second. Pictures of a video are
             dropped or repeated to fit. Defaults to None, the source's (25
             for arrays and images), or the nearest that the codec has.

@@ -117,7 +117,8 @@ def unweighted_average_recall(confusion: np.ndarray,
         classes = sorted(set(np.nonzero(absent)[-1].tolist()))
         warnings.warn(
             f'the classes {classes} have no clips and are left out of UAR and '
-            'macro F1: do not compare with results on all classes')
+            'macro F1: do not compare with results on all classes',
+            stacklevel=2)
     return np.nanmean(recall, axis=-1)
 
 

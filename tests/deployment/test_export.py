@@ -17,8 +17,7 @@ from mmfer.deployment import (ExportedModelError,  # noqa: E402
                               load_exported)
 from mmfer.deployment import exporter  # noqa: E402
 from mmfer.deployment.accuracy import Comparison, is_acceptable  # noqa: E402
-from mmfer.deployment.formats import (TARGETS, missing_packages,  # noqa: E402
-                                      write_target)
+from mmfer.deployment.formats import TARGETS, missing_packages  # noqa: E402
 from mmfer.deployment.network import (DeployableNetwork,  # noqa: E402
                                       PoolByMatrices, ShiftByConcatenation,
                                       load_recognizer)

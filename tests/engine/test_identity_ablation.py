@@ -6,7 +6,6 @@ import pytest
 
 pytest.importorskip('mmaction')
 
-from mmengine.config import Config  # noqa: E402
 
 from mmfer.engine import identity_ablation  # noqa: E402
 from mmfer.testing.identity_data import write_identity_data  # noqa: E402

@@ -112,10 +112,10 @@ def test_expression_is_largest_at_the_annotated_apex():
 def test_some_clips_end_at_apex_and_some_are_subtle():
     labels = [expression_activations(item)[1]
               for item in SyntheticFaces(12, 2) if item.label != 'neutral']
-    ended = np.mean(['offset' not in l for l in labels])
+    ended = np.mean(['offset' not in label for label in labels])
     assert 0.15 < ended < 0.45
-    assert min(l['intensity'] for l in labels) < 0.4
-    assert max(l['intensity'] for l in labels) > 0.9
+    assert min(label['intensity'] for label in labels) < 0.4
+    assert max(label['intensity'] for label in labels) > 0.9
 
 
 def test_core_units_of_the_class_are_active_at_the_apex():

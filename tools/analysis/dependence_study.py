@@ -170,7 +170,8 @@ def option(text):
         return key, ast.literal_eval(value)
     except (SyntaxError, ValueError):
         if not equals or not value:
-            raise argparse.ArgumentTypeError(f'{text!r} is not key=value')
+            raise argparse.ArgumentTypeError(
+                f'{text!r} is not key=value') from None
         return key, value
 
 
