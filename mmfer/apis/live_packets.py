@@ -94,7 +94,58 @@ def error_text(error: Exception) -> str:
     return getattr(error, 'strerror', None) or str(error).splitlines()[0]
 
 
-class DirectPackets:
+class PacketSource:
+    """What gives packets one by one and puts them into files.
+
+    Attributes:
+        fps (float): Pictures a second.
+        template (av.video.stream.VideoStream): Whose packets they are.
+    """
+
+    fps: float
+    template = None
+
+    def as_file(self, packets: List[LivePacket]) -> bytes:
+        """Put packets into a file.
+
+        Args:
+            packets (list[LivePacket]): In decoding order.
+
+        Returns:
+            bytes: An MP4 file.
+
+        Raises:
+            CompressedVideoError: They do not make one.
+        """
+        memory = io.BytesIO()
+        try:
+            with av.open(memory, 'w', format='mp4',
+                         container_options={'fflags': '+bitexact'}) as out:
+                stream = out.add_stream_from_template(self.template)
+                base = packets[0].packet.dts
+                for count, live in enumerate(packets):
+                    old = live.packet
+                    packet = av.Packet(bytes(old))
+                    packet.is_keyframe = old.is_keyframe
+                    packet.time_base = old.time_base
+                    if old.dts is None or base is None:
+                        packet.time_base = Fraction(1, 90000)
+                        packet.dts = packet.pts = round(
+                            count * 90000 / self.fps)
+                    else:
+                        packet.dts = old.dts - base
+                        packet.pts = (old.dts if old.pts is None else
+                                      old.pts) - base
+                    packet.stream = stream
+                    out.mux(packet)
+        except (av.FFmpegError, ValueError) as error:
+            raise CompressedVideoError(
+                f'the packets of the stream do not make a file '
+                f'({error_text(error)}); encode them anew') from None
+        return memory.getvalue()
+
+
+class DirectPackets(PacketSource):
     """The packets of a compressed stream, from its first I picture on.
 
     Args:
@@ -103,13 +154,13 @@ class DirectPackets:
 
     def __init__(self, container) -> None:
         self._container = container
-        self._stream = container.streams.video[0]
-        self.fps = float(self._stream.average_rate or
-                         self._stream.guessed_rate or _FPS)
+        self.template = container.streams.video[0]
+        self.fps = float(self.template.average_rate or
+                         self.template.guessed_rate or _FPS)
 
     def __iter__(self) -> Iterator[LivePacket]:
         count, first, begun = 0, None, False
-        for packet in self._container.demux(self._stream):
+        for packet in self._container.demux(self.template):
             begun = begun or packet.is_keyframe
             if not packet.size or not begun:
                 continue
@@ -121,20 +172,8 @@ class DirectPackets:
             count += 1
             yield LivePacket(packet, time)
 
-    def as_file(self, packets: List[LivePacket]) -> bytes:
-        """Put packets into a file.
 
-        Args:
-            packets (list[LivePacket]): In decoding order.
-
-        Returns:
-            bytes: An MP4 file.
-        """
-        return _written(packets, lambda out: out.add_stream_from_template(
-            self._stream), self.fps)
-
-
-class EncodedPackets:
+class EncodedPackets(PacketSource):
     """The pictures of any stream, encoded as they come.
 
     Args:
@@ -156,7 +195,6 @@ class EncodedPackets:
         self._group = max(1, round(window * self.fps))
         # An encoder belongs to a container; nothing is written to this one.
         self._shelf = av.open(io.BytesIO(), 'w', format='mp4')
-        self._encoder = None
 
     def _make_encoder(self, frame):
         options = {
@@ -181,59 +219,19 @@ class EncodedPackets:
     def __iter__(self) -> Iterator[LivePacket]:
         first, count, times = None, 0, {}
         for frame in self._container.decode(self._stream):
-            if self._encoder is None:
-                self._encoder = self._make_encoder(frame)
+            if self.template is None:
+                self.template = self._make_encoder(frame)
             times[count] = count / self.fps
             if frame.time is not None:
                 first = frame.time if first is None else first
                 times[count] = frame.time - first
             frame = frame.reformat(
-                self._encoder.width, self._encoder.height, 'yuv420p')
+                self.template.width, self.template.height, 'yuv420p')
             frame.pts, frame.time_base = count, 1 / self._rate
             frame.pict_type = 0  # the source's types are not ours
             count += 1
-            for packet in self._encoder.encode(frame):
+            for packet in self.template.encode(frame):
                 yield LivePacket(packet, times.pop(packet.pts))
-        if self._encoder is not None:
-            for packet in self._encoder.encode(None):
+        if self.template is not None:
+            for packet in self.template.encode(None):
                 yield LivePacket(packet, times.pop(packet.pts))
-
-    def as_file(self, packets: List[LivePacket]) -> bytes:
-        """Put packets into a file, as :meth:`DirectPackets.as_file`.
-
-        Args:
-            packets (list[LivePacket]): In decoding order.
-
-        Returns:
-            bytes: An MP4 file.
-        """
-        return _written(packets, lambda out: out.add_stream_from_template(
-            self._encoder), self.fps)
-
-
-def _written(packets: List[LivePacket], add_stream, fps: float) -> bytes:
-    memory = io.BytesIO()
-    try:
-        with av.open(memory, 'w', format='mp4',
-                     container_options={'fflags': '+bitexact'}) as out:
-            stream = add_stream(out)
-            base = packets[0].packet.dts
-            for count, live in enumerate(packets):
-                old = live.packet
-                packet = av.Packet(bytes(old))
-                packet.is_keyframe = old.is_keyframe
-                packet.time_base = old.time_base
-                if old.dts is None or base is None:
-                    packet.time_base = Fraction(1, 90000)
-                    packet.dts = packet.pts = round(count * 90000 / fps)
-                else:
-                    packet.dts = old.dts - base
-                    packet.pts = (old.dts if old.pts is None else
-                                  old.pts) - base
-                packet.stream = stream
-                out.mux(packet)
-    except (av.FFmpegError, ValueError) as error:
-        raise CompressedVideoError(
-            f'the packets of the stream do not make a file '
-            f'({error_text(error)}); encode them anew') from None
-    return memory.getvalue()

@@ -123,14 +123,7 @@ class WindowPrediction:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> 'WindowPrediction':
-        """Make a window from what :meth:`to_dict` returned.
-
-        Args:
-            data (dict): Plain data.
-
-        Returns:
-            WindowPrediction: The window.
-        """
+        """Make a window from what :meth:`to_dict` returned."""
         crop = data.get('crop')
         return cls(
             data['start'], data['end'], data['first'], data['last'],
@@ -181,14 +174,7 @@ class FacePrediction:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> 'FacePrediction':
-        """Make a face from what :meth:`to_dict` returned.
-
-        Args:
-            data (dict): Plain data.
-
-        Returns:
-            FacePrediction: The face.
-        """
+        """Make a face from what :meth:`to_dict` returned."""
         boxes = BoxTrack()
         for index, *box in data['boxes']:
             boxes.add(index, box)
@@ -295,14 +281,7 @@ class ClipPrediction:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> 'ClipPrediction':
-        """Make an answer from what :meth:`to_dict` returned.
-
-        Args:
-            data (dict): Plain data.
-
-        Returns:
-            ClipPrediction: The answer.
-        """
+        """Make an answer from what :meth:`to_dict` returned."""
         return cls(
             path=data['path'], classes=tuple(data['classes']),
             faces=tuple(map(FacePrediction.from_dict, data['faces'])),

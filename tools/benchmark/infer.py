@@ -12,15 +12,11 @@ in every runtime and printed beside its time. Peers have random weights: their
 times are measured, their accuracy is not. render.py makes the tables.
 """
 import argparse
-import logging
 import os
 import sys
-import tempfile
 
 from measuring import (file_facts, load_note, machine, measure, one_thread,
-                       versions)
-
-from mmfer.atomic import write_json
+                       run_and_report, versions)
 
 RUNTIMES = ('torch', 'onnx-fp32', 'onnx-int8', 'openvino-fp32',
             'openvino-bf16', 'openvino-int8')
@@ -201,14 +197,8 @@ def main(argv=None):
     if args.device != 'cpu' and not torch.cuda.is_available():
         print('no GPU here: nothing was timed', file=sys.stderr)
         return 0
-    logging.disable(logging.WARNING)  # notes on old names in mmaction2
-    with tempfile.TemporaryDirectory() as folder:
-        report = run(args, folder)
-    if args.out:
-        write_json(args.out, report)
     from render import render_infer
-    print(render_infer(report))
-    return 0
+    return run_and_report(run, args, render_infer)
 
 
 if __name__ == '__main__':

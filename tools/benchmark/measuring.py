@@ -2,11 +2,13 @@
 """What the benchmarks share: clocks, interleaving, facts about the machine."""
 import gc
 import hashlib
+import logging
 import os
 import platform
 import random
 import resource
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -141,3 +143,24 @@ def file_facts(path):
     with open(path, 'rb') as file:
         data = file.read()
     return dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def run_and_report(run, args, render):
+    """Measure, write every sample, print the tables.
+
+    Args:
+        run (callable): args, a folder for what is needed meanwhile -> report.
+        args (Namespace): Of the command; ``args.out`` is a file or None.
+        render (callable): report -> Markdown.
+
+    Returns:
+        int: Exit code.
+    """
+    from mmfer.atomic import write_json
+    logging.disable(logging.WARNING)  # notes on old names in mmaction2
+    with tempfile.TemporaryDirectory() as folder:
+        report = run(args, folder)
+    if args.out:
+        write_json(args.out, report)
+    print(render(report))
+    return 0

@@ -8,16 +8,13 @@ processes, without their start: clips per second *per core* is clips by CPU
 seconds. The order of the loaders is drawn anew in each round.
 """
 import argparse
-import logging
 import os
 import random
 import sys
-import tempfile
 import time
 
-from measuring import file_facts, load_note, machine, one_thread, versions
-
-from mmfer.atomic import write_json
+from measuring import (file_facts, load_note, machine, one_thread,
+                       run_and_report, versions)
 
 EXAMPLES = """example:
   python tools/benchmark/train_loader.py --workers 1 2 --out loader.json
@@ -232,14 +229,8 @@ def main(argv=None):
     import mmfer  # noqa: F401, repairs the stack before it is imported
     from mmaction.utils import register_all_modules
     register_all_modules(init_default_scope=False)
-    logging.disable(logging.WARNING)  # notes on old names in mmaction2
-    with tempfile.TemporaryDirectory() as folder:
-        report = run(args, folder)
-    if args.out:
-        write_json(args.out, report)
     from render import render_train_loader
-    print(render_train_loader(report))
-    return 0
+    return run_and_report(run, args, render_train_loader)
 
 
 if __name__ == '__main__':
