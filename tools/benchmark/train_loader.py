@@ -125,9 +125,9 @@ class Clips:
 
 
 def collate(items):
-    """Stack the pictures as the loader of a training does."""
-    import torch
-    return (torch.stack([item[0] for item in items]), items[0][1],
+    """Stack the pictures, in a worker right into shared memory."""
+    from torch.utils.data import default_collate
+    return (default_collate([item[0] for item in items]), items[0][1],
             items[-1][2])
 
 
