@@ -2,13 +2,13 @@
 """The whole battery, and its result as numbers, JSON and Markdown."""
 import json
 import math
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 
+from mmfer.atomic import write_json
 from .data import LeakageData
 from .distance_correlation import distance_correlation_test
 from .expression import measure_expression
@@ -113,12 +113,7 @@ class LeakageReport:
         Args:
             path (str): The file; replaced if it exists.
         """
-        path = os.path.abspath(os.fspath(path))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        name = f'{path}.{os.getpid()}.tmp'
-        with open(name, 'w', encoding='utf-8') as file:
-            json.dump(self.to_dict(), file, indent=1, allow_nan=False)
-        os.replace(name, path)
+        write_json(path, self.to_dict(), allow_nan=False)
 
     @classmethod
     def load(cls, path: str) -> 'LeakageReport':
