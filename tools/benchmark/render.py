@@ -170,6 +170,7 @@ def plot_accuracy(report, path):
                          'install "mmfer[vis]"') from None
     matplotlib.use('Agg')
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullFormatter
     figure, axes = pyplot.subplots(figsize=(8, 4.5), layout='constrained')
     colours, markers, times = {}, {}, []
     for key, sample in report['samples'].items():
@@ -186,6 +187,9 @@ def plot_accuracy(report, path):
              ylabel='UAR on unseen persons')
     if times and max(times) > 10 * min(times):
         axes.set_xscale('log')
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.xaxis.set_major_formatter('{x:g}')
+        axes.xaxis.set_minor_formatter(NullFormatter())
     # One entry for each colour and for each marker: labels would overlap.
     for runtime, colour in colours.items():
         axes.scatter([], [], color=colour, marker='s', label=runtime)
