@@ -5,9 +5,10 @@ import numpy as np
 from .accumulate import Accumulator
 from .bytesource import ByteReader
 from .chain import ChainWalker
-from .decoder import ResidualDecoder, vector_data
+from .decoder import ResidualDecoder
 from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
                      UnsupportedCodec, UnsupportedStream)
+from .frame_residual import vector_data
 from .index import VideoIndex
 from .packets import PREDICTED, PacketReader
 from .pictures import decode_pictures
