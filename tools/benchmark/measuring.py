@@ -10,6 +10,7 @@ import resource
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -145,6 +146,17 @@ def file_facts(path):
     return dict(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
+@contextmanager
+def quiet(level):
+    """Log nothing up to this level in the meantime."""
+    before = logging.root.manager.disable
+    logging.disable(level)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def run_and_report(run, args, render):
     """Measure, write every sample, print the tables.
 
@@ -157,9 +169,8 @@ def run_and_report(run, args, render):
         int: Exit code.
     """
     from mmfer.atomic import write_json
-    logging.disable(logging.WARNING)  # notes on old names in mmaction2
-    with tempfile.TemporaryDirectory() as folder:
-        report = run(args, folder)
+    with quiet(logging.WARNING), tempfile.TemporaryDirectory() as folder:
+        report = run(args, folder)  # without notes on old names in mmaction2
     if args.out:
         write_json(args.out, report)
     print(render(report))

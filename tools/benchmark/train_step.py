@@ -69,20 +69,21 @@ def main(argv=None):
     args = parse_args(argv)
     import mmfer  # noqa: F401, repairs the stack before it is imported
     import torch
+    from measuring import quiet
     from mmengine.registry import init_default_scope
-    logging.disable(logging.INFO)
     torch.set_num_threads(args.threads)
     init_default_scope('mmaction')
-    try:
-        steps = {path: prepare(path) for path in args.configs}
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
     times = {path: [] for path in args.configs}
-    for number in range(-args.warm_up, args.steps):
-        for path, step in steps.items():
-            spent = step()
-            if number >= 0:
-                times[path].append(spent)
+    with quiet(logging.INFO):
+        try:
+            steps = {path: prepare(path) for path in args.configs}
+        except (OSError, ValueError) as error:
+            sys.exit(f'error: {error}')
+        for number in range(-args.warm_up, args.steps):
+            for path, step in steps.items():
+                spent = step()
+                if number >= 0:
+                    times[path].append(spent)
     first = statistics.median(times[args.configs[0]])
     print(f'| config | CPU ms a step, median of {args.steps} | ratio |')
     print('|---|---|---|')
