@@ -29,6 +29,7 @@ import numpy as np  # noqa: E402
 
 from mmfer.atomic import write_json  # noqa: E402
 from mmfer.codec import CompressedVideo, transcode  # noqa: E402
+from mmfer.command_line import whole_number  # noqa: E402
 from mmfer.testing import face_like  # noqa: E402
 from readers import BASE, DECORD, make_readers  # noqa: E402
 
@@ -165,19 +166,31 @@ def ratios(clip):
     return out
 
 
+def add_clip_options(parser, clips):
+    """Add what says which clips `make_clips` makes, and what is read.
+
+    Args:
+        parser (ArgumentParser): Of the command.
+        clips (int): How many of each coding by default.
+    """
+    parser.add_argument('--asked', type=whole_number(1), default=8,
+                        metavar='N',
+                        help='pictures read from each clip (default: 8)')
+    parser.add_argument('--pictures', type=whole_number(2), default=300,
+                        help='length of the clips made here (default: 300)')
+    parser.add_argument('--clips', type=whole_number(1), default=clips,
+                        help='clips of each coding made here, read in turn '
+                        f'(default: {clips})')
+    parser.add_argument('--size', type=whole_number(16), default=224,
+                        help='their width and height (default: 224)')
+
+
 def parse_args(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument('--out', help='JSON file for every sample')
     parser.add_argument('--rounds', type=int, default=15)
-    parser.add_argument('--asked', type=int, default=8, metavar='N',
-                        help='pictures read from each clip')
-    parser.add_argument('--pictures', type=int, default=300,
-                        help='length of the clips made here')
-    parser.add_argument('--clips', type=int, default=4,
-                        help='clips of each coding made here, read in turn')
-    parser.add_argument('--size', type=int, default=224,
-                        help='width and height of the clips made here')
+    add_clip_options(parser, clips=4)
     parser.add_argument('--clip', action='append', default=[],
                         help='a video of yours; may be repeated')
     parser.add_argument('--seed', type=int, default=0)

@@ -25,7 +25,8 @@ from mmfer.codec.frame_residual import vector_data  # noqa: E402
 from mmfer.codec.grey import make_decoder, padded_packet, planes  # noqa: E402
 from mmfer.codec.motion import VectorList  # noqa: E402
 from mmfer.codec.packets import PREDICTED, PacketReader  # noqa: E402
-from read import make_clips  # noqa: E402
+from mmfer.command_line import whole_number  # noqa: E402
+from read import add_clip_options, make_clips  # noqa: E402
 
 EXAMPLES = """example:
   python tools/benchmark/read_stages.py --pictures 75 --rounds 200
@@ -36,20 +37,10 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=200)
-    parser.add_argument('--asked', type=int, default=8, metavar='N',
-                        help='pictures read from each clip (default: 8)')
-    parser.add_argument('--pictures', type=int, default=300,
-                        help='length of the clips made here (default: 300)')
-    parser.add_argument('--size', type=int, default=224,
-                        help='their width and height (default: 224)')
-    parser.add_argument('--clips', type=int, default=2,
-                        help='clips of each coding, in turn (default: 2)')
+    parser.add_argument('--rounds', type=whole_number(1), default=200)
+    add_clip_options(parser, clips=2)
     parser.add_argument('--out', help='JSON file for every sample')
-    args = parser.parse_args(argv)
-    if min(args.rounds, args.asked, args.clips) < 1:
-        parser.error('--rounds, --asked and --clips are at least 1')
-    return args
+    return parser.parse_args(argv)
 
 
 def stages(path, asked, decoders):
