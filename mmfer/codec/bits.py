@@ -1,5 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Reading bit fields and Exp-Golomb codes out of a few header bytes."""
+"""Bit fields and Exp-Golomb codes of a few header bytes, read and written."""
 import re
 
 _EMULATION = re.compile(rb'\x00\x00(?=[\x00-\x03])')
@@ -11,17 +11,21 @@ class BitReader:
     Args:
         data (bytes): The bytes, already free of emulation prevention.
 
+    Attributes:
+        text (str): All bits, '0' and '1': Python finds the next one in a text
+            faster than in a number.
+        position (int): The next bit to read.
+
     Example:
         >>> reader = BitReader(b'\xa0')
         >>> reader.bits(3), reader.position
         (5, 3)
     """
 
-    __slots__ = ('value', 'length', 'position')
+    __slots__ = ('text', 'position')
 
     def __init__(self, data):
-        self.value = int.from_bytes(data, 'big')
-        self.length = len(data) * 8
+        self.text = to_text(data)
         self.position = 0
 
     def bits(self, count):
@@ -30,26 +34,66 @@ class BitReader:
         Raises:
             EOFError: If fewer bits are left.
         """
-        self.position += count
-        rest = self.length - self.position
-        if rest < 0:
+        start = self.position
+        self.position = end = start + count
+        if end > len(self.text):
             raise EOFError('the header ends too early')
-        return (self.value >> rest) & ((1 << count) - 1)
+        return int(self.text[start:end], 2) if count else 0
 
     def ue(self):
         """Return the next unsigned Exp-Golomb code (H.264, 9.1)."""
-        rest = self.length - self.position
-        tail = self.value & ((1 << rest) - 1)
-        zeros = rest - tail.bit_length()
-        if not tail or zeros > 32:
+        text, start = self.text, self.position
+        one = text.find('1', start)
+        self.position = end = 2 * one - start + 1
+        if not 0 <= one - start <= 32 or end > len(text):
             raise EOFError('the header ends too early')
-        self.position += zeros
-        return self.bits(zeros + 1) - 1
+        return int(text[one:end], 2) - 1
 
     def se(self):
         """Return the next signed Exp-Golomb code (H.264, 9.1.1)."""
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
+
+    def skip(self, count=1):
+        """Go past Exp-Golomb codes of either kind."""
+        text, position = self.text, self.position
+        for _ in range(count):
+            one = text.find('1', position)
+            if one < 0:
+                raise EOFError('the header ends too early')
+            position = 2 * one - position + 1
+        self.position = position
+        if position > len(text):
+            raise EOFError('the header ends too early')
+
+    def flag(self):
+        """Return the next bit as a bool."""
+        self.position = end = self.position + 1
+        if end > len(self.text):
+            raise EOFError('the header ends too early')
+        return self.text[end - 1] == '1'
+
+
+def to_text(data):
+    """Return the bits of bytes as a text of '0' and '1'."""
+    return bin(int.from_bytes(b'\1' + data, 'big'))[3:]
+
+
+def from_text(text, fill='0'):
+    """Return bytes from a text of '0' and '1', the last one filled up.
+
+    Example:
+        >>> from_text('101' + exp_golomb(1))
+        b'\xa8'
+    """
+    text += fill * (-len(text) % 8)
+    return int(text or '0', 2).to_bytes(len(text) // 8, 'big')
+
+
+def exp_golomb(*values):
+    """Return unsigned Exp-Golomb codes as a text of '0' and '1'."""
+    codes = [bin(value + 1)[2:] for value in values]
+    return ''.join(['0' * (len(code) - 1) + code for code in codes])
 
 
 def unescape(nal):

@@ -12,11 +12,13 @@ class Bitstream:
         codec (str): FFmpeg's decoder name.
         has_motion (bool): FFmpeg exports motion vectors for this codec.
         in_loop_filter (bool): The codec smooths block edges in the loop.
+        stacker (Stacker | None): Makes several pictures one, if anything does.
     """
 
     codec = ''
     has_motion = True
     in_loop_filter = False
+    stacker = None
 
     def __init__(self, extradata=b''):
         self.extradata = bytes(extradata)

@@ -5,6 +5,8 @@ A decoder that has no past predicts every block from flat grey. Motion
 compensation of a constant is that constant, hence what comes out is grey plus
 the residual, to the last bit, whatever the vectors are.
 """
+import weakref
+
 import av
 
 from .decoder_pool import give_decoder, take_decoder
@@ -13,6 +15,7 @@ from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
 from .frame_residual import read_residual, vector_data
 from .grey import grey_key_picture, make_decoder, padded_packet
 from .motion import VectorList
+from .stack_decoder import DecodedStack, StackDecoder
 
 _TYPE_NAMES = {1: 'I', 2: 'P', 3: 'B', 4: 'S'}
 # What is decoded before any samples are read: no more pictures, nor pixels.
@@ -39,6 +42,10 @@ def grey_options(bitstream):
         'flags2': '+export_mvs+showall',
         'skip_loop_filter': 'all',
     }
+
+
+def _nothing():
+    return None
 
 
 class GreyDecoder:
@@ -143,13 +150,17 @@ class ResidualDecoder:
         self.bitstream = bitstream
         self.name = name
         self._size = width, height
-        self._decoder = None
+        self._decoder = self._stacks = None
+        self._last_stack = _nothing
 
     def close(self):
         """Leave FFmpeg's decoder to the next stream of the same coding."""
         decoder, self._decoder = self._decoder, None
-        if decoder is not None:
-            decoder.release()
+        self._detach()
+        stacks, self._stacks = self._stacks, None
+        for one in (decoder, stacks):
+            if one is not None:
+                one.release()
 
     def decode(self, data, headers=b'', bidirectional=False):
         """Return the residual of the predicted picture in a packet.
@@ -192,12 +203,71 @@ class ResidualDecoder:
         # FFmpeg keeps the memory of all frames that once lived together.
         step = min(_AT_ONCE, 1 + _PIXELS_AT_ONCE // (width * height))
         for first in range(0, len(packets), step):
+            some = packets[first:first + step]
+            found = self._stacked(some)
             pictures = [
                 self._picture(data, headers, bidirectional)
-                for data, headers in packets[first:first + step]
+                for number, (data, headers) in enumerate(some)
+                if number not in found
             ]
-            residuals += _read_residuals(pictures, self.bitstream, self.name)
+            alone = iter(
+                _read_residuals(pictures, self.bitstream, self.name))
+            residuals += [
+                found[number] if number in found else next(alone)
+                for number in range(len(some))
+            ]
         return residuals
+
+    def _stacked(self, packets):
+        """Decode pictures together where that gives the same.
+
+        Args:
+            packets (Sequence[tuple]): Data and headers of each.
+
+        Returns:
+            dict[int, Residual]: Those that could be read, by place.
+        """
+        stacker, found, groups = self.bitstream.stacker, {}, {}
+        if stacker is None or len(packets) < 2:
+            return found
+        for place, (data, headers) in enumerate(packets):
+            part = None if headers else stacker.part(data)
+            if part is not None:
+                key, part = part
+                groups.setdefault(key, []).append((place, part))
+        for key, group in groups.items():
+            coding = stacker.coding(key, len(group))
+            if len(group) < 2 or coding is None or (
+                    coding.width, coding.height) != self._size:
+                continue
+            places, parts = zip(*group)
+            self._detach()
+            frame = self._stack_decoder(coding).decode(
+                stacker.packet(key, parts))
+            if frame is None:
+                continue
+            stack = DecodedStack(frame, coding, self.bitstream,
+                                 [packets[place][0] for place in places],
+                                 self.name)
+            self._last_stack = weakref.ref(stack)
+            found.update(zip(places, stack.residuals()))
+        return found
+
+    def _detach(self):
+        """Take the decoder's memory away from what is still in use."""
+        stack = self._last_stack()
+        if stack is not None:
+            stack.detach()
+
+    def _stack_decoder(self, coding):
+        """Return a decoder of stacks, the last one if it will do."""
+        last = self._stacks
+        if last is None or last.coding is not coding or not last.is_usable:
+            if last is not None:
+                last.release()
+            self._stacks = StackDecoder(self.bitstream.codec, coding,
+                                        grey_options(self.bitstream))
+        return self._stacks
 
     def _picture(self, data, headers, bidirectional):
         """Return (frame, packet with its headers, picture type)."""

@@ -4,6 +4,7 @@ from functools import partial
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 
 from .errors import TRANSCODE_ADVICE, UnsupportedStream
 from .grey import planes, sample_bits
@@ -20,7 +21,9 @@ def vector_data(frame):
 
     The decoder's memory is copied, as it is not ours.
     """
-    side_data = frame.side_data.get('MOTION_VECTORS')
+    # `frame.side_data` would refer back to the frame, whose memory the decoder
+    # then misses until Python searches for circles.
+    side_data = SideDataContainer(frame).get('MOTION_VECTORS')
     return b'' if side_data is None else bytes(side_data)
 
 
@@ -44,16 +47,9 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
     Returns:
         Residual: With `index` not yet set.
     """
-    try:
-        bits = sample_bits(frame)
-    except UnsupportedStream as error:
-        raise UnsupportedStream(f'{name}: {error}') from None
-    if bits > 8 and bitstream.codec == 'h264' and _OLD_PYAV:
-        raise UnsupportedStream(
-            f'{name}: H.264 of {bits} bits is read exactly from PyAV 18 on; '
-            f'pip install "av>=18,<19" or {TRANSCODE_ADVICE}')
+    bits = check_depth(frame, bitstream, name)
     height, width = frame.height, frame.width
-    inter = motion = clear = None
+    clear, makers = None, {}
     lost = False
     if bitstream.has_motion:
         if vectors is None:
@@ -62,30 +58,62 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
             if blocks is None:
                 blocks = VectorList([vectors], height, width).covered_blocks()[0]
             if not blocks.all():
-                clear = _not_covered(blocks, height, width)
+                clear = not_covered(blocks, height, width)
         # H.264 gives no sign of a reference that it did not find, but without
         # any vector it did not predict: nothing can be said of such a picture.
         lost = bitstream.codec == 'h264' and not vectors
-        inter = partial(_map_of, VectorList.covered, vectors, height, width)
+        makers['inter'] = partial(_map_of, VectorList.covered, vectors, height,
+                                  width)
         if kind != 'B':
-            motion = partial(_map_of, VectorList.grid, vectors, height, width)
+            makers['motion'] = partial(_map_of, VectorList.grid, vectors,
+                                       height, width)
     luma, *chroma = planes(frame, bits)[:3]
-    luma = _signed(luma, bits, clear, height, width)
-    if chroma:
+    luma = signed(luma, bits, clear, height, width)
+    for name, plane in zip('uv', chroma):
         # A copy, as the decoder's memory is not ours.
-        chroma = [partial(_signed, plane.copy(), bits, clear, height, width)
-                  for plane in chroma]
-    else:  # monochrome
-        chroma = [partial(np.zeros_like, luma)] * 2
+        makers[name] = partial(signed, plane.copy(), bits, clear, height,
+                               width)
+    if not chroma:  # monochrome
+        makers['u'] = makers['v'] = partial(np.zeros_like, luma)
+    makers['weighted'] = partial(bitstream.is_weighted, data)
     damaged = lost or (not bitstream.in_loop_filter and frame.is_corrupt)
     return Residual(
         luma,
-        *chroma,
-        motion=motion,
-        inter=inter,
         picture_type=kind,
         damaged=bool(damaged),
-        weighted=partial(bitstream.is_weighted, data),
+        make=partial(_made, makers),
+        **frame_facts(frame, bits))
+
+
+def _made(makers, name):
+    return makers[name]() if name in makers else None
+
+
+def check_depth(frame, bitstream, name):
+    """Return the bits a sample of a decoded frame.
+
+    Args:
+        frame (av.VideoFrame): The frame.
+        bitstream (Bitstream): The stream's codec.
+        name (str): The file's name, for errors.
+
+    Raises:
+        UnsupportedStream: If such samples cannot be read exactly.
+    """
+    try:
+        bits = sample_bits(frame)
+    except UnsupportedStream as error:
+        raise UnsupportedStream(f'{name}: {error}') from None
+    if bits > 8 and bitstream.codec == 'h264' and _OLD_PYAV:
+        raise UnsupportedStream(
+            f'{name}: H.264 of {bits} bits is read exactly from PyAV 18 on; '
+            f'pip install "av>=18,<19" or {TRANSCODE_ADVICE}')
+    return bits
+
+
+def frame_facts(frame, bits):
+    """Return what a `Residual` says of a frame's samples."""
+    return dict(
         bit_depth=bits,
         colorspace=int(frame.colorspace),
         full_range=(int(frame.color_range) == _FULL_RANGE
@@ -96,8 +124,8 @@ def _map_of(make, vectors, height, width):
     return make(VectorList([vectors], height, width))[0]
 
 
-def _not_covered(blocks, height, width):
-    """Return what to clear, as `_signed` takes it.
+def not_covered(blocks, height, width):
+    """Return what to clear, as `signed` takes it.
 
     Args:
         blocks (np.ndarray): bool (H/16, W/16), predicted blocks.
@@ -112,7 +140,7 @@ def _not_covered(blocks, height, width):
     return (*np.nonzero(cells), CELL)
 
 
-def _signed(plane, bits, clear, height, width):
+def signed(plane, bits, clear, height, width):
     """Return samples minus grey as int16, with some cells set to 0.
 
     Args:

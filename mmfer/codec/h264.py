@@ -4,9 +4,11 @@ from functools import lru_cache
 
 from .bits import escape, unescape, with_bits
 from .bitstream import Bitstream
-from .h264_headers import (IDR_SLICE, MESSAGE, PPS, SLICE, SPS,
-                           TYPE_OF_FIRST_BYTE, end_of_front, has_own_weights,
-                           parameter_sets, parse_slice, slice_type)
+from .h264_parameters import PPS, SPS, parameter_sets
+from .h264_slices import (IDR_SLICE, MESSAGE, SLICE, TYPE_OF_FIRST_BYTE,
+                          end_of_front, has_own_weights, parse_predicted,
+                          parse_slice, slice_type)
+from .h264_stacker import H264Stacker
 from .nal import NalFormat
 
 _PASSING = {1, 2, 3, 4, 5, 6, 9, 12}  # slices, messages, delimiters, filler
@@ -20,8 +22,8 @@ class H264Bitstream(Bitstream):
 
     def __init__(self, extradata=b''):
         super().__init__(extradata)
-        self.format, self._global_units, self._global_sets = _global_header(
-            self.extradata)
+        (self.format, self._global_units, self._global_sets,
+         self.stacker) = _global_header(self.extradata)
         self._last = self._split = None, None
 
     def _units(self, data):
@@ -33,6 +35,12 @@ class H264Bitstream(Bitstream):
         return units
 
     def picture_type(self, data):
+        size = self.format.length_size
+        if len(data) > size + 1 and data[size] & 31 in (SLICE, IDR_SLICE):
+            # The first unit is the slice, as in most packets.
+            kind = size and TYPE_OF_FIRST_BYTE[data[size + 1]]
+            if kind:
+                return kind
         unit = _first_slice(self._units(data))
         if unit is None:
             return '?'
@@ -124,10 +132,8 @@ class H264Bitstream(Bitstream):
         if (header is None or header.kind != 'P' or not header.picture.weighted
                 or header.picture.slice_groups):
             return False
-        try:
-            return has_own_weights(_first_slice(self._units(data)), header)
-        except EOFError:
-            return False
+        rest = parse_predicted(_first_slice(self._units(data)), header)
+        return rest is not None and has_own_weights(header, rest)
 
     def _sets(self, units):
         """Return the parameter sets in force for the slices of a packet."""
@@ -143,8 +149,9 @@ def _global_header(extradata):
     """Read a stream's global header, which many clips share.
 
     Returns:
-        tuple: NalFormat, the units of its parameter sets (set of bytes), and
-        what `parameter_sets` makes of them. None of these is to be changed.
+        tuple: NalFormat, the units of its parameter sets (set of bytes),
+        what `parameter_sets` makes of them, and the stream's stacker. None of
+        these is to be changed.
     """
     if extradata[:1] == b'\x01' and len(extradata) > 6:
         framing = NalFormat((extradata[4] & 3) + 1)
@@ -152,8 +159,9 @@ def _global_header(extradata):
     else:
         framing = NalFormat(0)
         units = framing.split(extradata)
-    own = {unit for unit in units if unit[0] & 31 in (SPS, PPS)}
-    return framing, own, parameter_sets(units)
+    own = [unit for unit in units if unit[0] & 31 in (SPS, PPS)]
+    sets = parameter_sets(own)
+    return framing, set(own), sets, H264Stacker(framing, own, sets)
 
 
 def _first_slice(units):

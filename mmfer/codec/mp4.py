@@ -21,6 +21,7 @@ _UPRIGHT = b''.join(
     for n in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
 _LARGEST_MOOV = 1 << 28
 _BOX = Struct('>I4s')
+_FIRST_BOXES = {b'ftyp', b'moov', b'mdat', b'wide', b'free'}
 
 
 @dataclass
@@ -75,17 +76,17 @@ def read_sample_table(reader):
 
 
 def _find_moov(reader):
-    head = reader.read(0, 12)
-    if head[4:8] not in (b'ftyp', b'moov', b'mdat', b'wide', b'free'):
-        return None
-    position = 0
+    position, first = 0, True
     while True:
         head = reader.read(position, 16)
         if len(head) < 8:
             return None
-        size, kind, payload = int.from_bytes(head[:4], 'big'), head[4:8], 8
+        (size, kind), payload = _BOX.unpack_from(head), 8
+        if first and kind not in _FIRST_BOXES:
+            return None
         if size == 1:
             size, payload = int.from_bytes(head[8:16], 'big'), 16
+        first = False
         if kind == b'moof' or 0 < size < payload:
             return None
         if kind == b'moov':
@@ -99,27 +100,30 @@ def _find_moov(reader):
 
 
 def _boxes(data, start, end):
-    """Yield (kind, payload start, end) of the boxes in a span."""
+    """Return (kind, payload start, end) of the boxes in a span."""
+    found = []
     while start + 8 <= end:
-        size, kind = _BOX.unpack_from(data, start)
-        payload = 8
+        (size, kind), payload = _BOX.unpack_from(data, start), 8
         if size == 1:
             size, payload = int.from_bytes(data[start + 8:start + 16],
                                            'big'), 16
         if size < payload or start + size > end:
             raise ValueError('a box exceeds its parent')
-        yield kind, start + payload, start + size
+        found.append((kind, start + payload, start + size))
         start += size
+    return found
 
 
 def _leaves(data, start, end):
     """Return {kind: (start, end)} of a track's leaf boxes."""
     found = {}
-    for kind, first, last in _boxes(data, start, end):
-        if kind in _CONTAINERS:
-            found.update(_leaves(data, first, last))
-        else:
-            found[kind] = first, last
+    spans = [(start, end)]
+    for span in spans:
+        for kind, first, last in _boxes(data, *span):
+            if kind in _CONTAINERS:
+                spans.append((first, last))
+            else:
+                found[kind] = first, last
     return found
 
 
@@ -169,10 +173,9 @@ def _video_track(moov, track):
             return None
         time = time + offset[:count]
 
-    key = np.ones(count, bool)
+    key = np.full(count, b'stss' not in track)
     if b'stss' in track:
         start, _ = track[b'stss']
-        key[:] = False
         key[_integers(moov, start + 8, _number(moov, start + 4)) - 1] = True
 
     start, _ = track[b'mdhd']
@@ -197,11 +200,11 @@ def _positions(moov, track, size):
     chunks = _integers(moov, start + 8, _number(moov, start + 4), kind=kind)
     start, _ = track[b'stsc']
     runs = _integers(moov, start + 8, _number(moov, start + 4), 3)
-    if (runs[:, 2] != 1).any():
-        raise ValueError('several sample descriptions')
     before = np.cumsum(size) - size
     if len(chunks) == 1 and runs.tolist() == [[1, len(size), 1]]:
         return chunks[0] + before
+    if (runs[:, 2] != 1).any():
+        raise ValueError('several sample descriptions')
     lengths = np.diff(np.append(runs[:, 0] - 1, len(chunks)))
     samples = np.repeat(runs[:, 1], lengths)  # in each chunk
     if len(samples) != len(chunks) or samples.sum() != len(size):
@@ -250,7 +253,7 @@ def _sample_entry(moov, start, end):
     """Return (codec, extradata, width, height) of the one sample entry."""
     if _number(moov, start + 4) != 1:
         return None
-    kind, first, last = next(_boxes(moov, start + 8, end))
+    kind, first, last = _boxes(moov, start + 8, end)[0]
     width = _number(moov, first + 24, 2)
     height = _number(moov, first + 26, 2)
     if not width or not height:

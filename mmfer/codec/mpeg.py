@@ -3,8 +3,9 @@
 import re
 from functools import lru_cache
 
-from .bits import BitReader
+from .bits import BitReader, to_text
 from .bitstream import Bitstream
+from .mpeg4_stacker import Mpeg4Stacker, read_layer
 
 _VOP = b'\x00\x00\x01\xb6'
 _VOL = re.compile(rb'\x00\x00\x01[\x20-\x2f]')
@@ -31,6 +32,7 @@ class Mpeg4Bitstream(Bitstream):
         super().__init__(extradata)
         self._volume = _video_object_layer(self.extradata)
         self._time_bits, self._low_delay = _layer_facts(self._volume)
+        self.stacker = _stacker(self.extradata)
 
     def picture_type(self, data):
         start = data.find(_VOP)
@@ -52,15 +54,10 @@ class Mpeg4Bitstream(Bitstream):
 
     def _after_time(self, header, skip):
         """Read one of the bits behind the time: a marker, vop_coded."""
-        reader = BitReader(header)
-        try:
-            reader.bits(2)
-            while reader.bits(1):  # modulo_time_base
-                pass
-            reader.bits(1 + self._time_bits + skip)
-            return bool(reader.bits(1))
-        except EOFError:
-            return False
+        bits = to_text(header)
+        second = bits.find('0', 2)  # behind a one for each second gone by
+        at = second + 2 + self._time_bits + skip
+        return second >= 0 and bits[at:at + 1] == '1'
 
     def pictures(self, data):
         """Return the types of all pictures in a packet (packed B-frames)."""
@@ -82,6 +79,8 @@ class Mpeg4Bitstream(Bitstream):
         return self._time_bits is None or not self._after_time(data[4:16], 0)
 
     def own_headers(self, data):
+        if data.startswith(_VOP):
+            return b''
         volume = _video_object_layer(data[:max(data.find(_VOP), 0)])
         if not volume or volume == self._volume:
             return b''
@@ -95,6 +94,17 @@ def _video_object_layer(data):
         return b''
     end = data.find(b'\x00\x00\x01', match.end())
     return data[match.start():end if end > 0 else len(data)]
+
+
+@lru_cache(maxsize=64)
+def _stacker(extradata):
+    """Return the stacker of a stream, which many clips share, or None."""
+    volume = _video_object_layer(extradata)
+    layer = volume and read_layer(volume)
+    if not layer:
+        return None
+    begin = extradata.find(volume)
+    return Mpeg4Stacker(extradata, (begin, begin + len(volume)), layer)
 
 
 @lru_cache(maxsize=64)

@@ -29,6 +29,15 @@ class NalFormat:
             position += length
         return units
 
+    def is_whole(self, units, data):
+        """Tell whether a packet holds its units and nothing else.
+
+        Args:
+            units (list[bytes]): What `split` returned.
+            data (bytes): The packet.
+        """
+        return not self.length_size or self.join(units) == data
+
     def join(self, units):
         """Frame NAL units; the inverse of `split`."""
         if not self.length_size:

@@ -36,10 +36,9 @@ def bgr_matrix(colorspace, full_range, bit_depth=8):
 
 
 class _MadeWhenAsked:
-    """An attribute that may be given as a function that makes it.
+    """An attribute that is made when it is first asked for.
 
-    The first access puts the value into the object, where it hides this
-    descriptor.
+    The value is then put into the object, where it hides this descriptor.
     """
 
     def __set_name__(self, owner, name):
@@ -48,7 +47,7 @@ class _MadeWhenAsked:
     def __get__(self, residual, owner=None):
         if residual is None:
             return self
-        value = residual.__dict__[self._name] = residual._makers[self._name]()
+        value = residual.__dict__[self._name] = residual._make(self._name)
         return value
 
 
@@ -77,30 +76,32 @@ class Residual:
         bit_depth (int): Bits a sample.
         colorspace (int), full_range (bool): How the samples map to RGB.
 
-    `u`, `v`, `motion`, `inter` and `weighted` may be given as functions
-    without arguments: they are then made when first asked for, since many
-    readers need `y` alone.
+    `u`, `v`, `motion`, `inter` and `weighted` may be left to a function `make`,
+    which is called with such a name when the attribute is first asked for,
+    since many readers need `y` alone.
     """
 
     u, v = _MadeWhenAsked(), _MadeWhenAsked()
     motion, inter = _MadeWhenAsked(), _MadeWhenAsked()
     weighted = _MadeWhenAsked()
-    _LAZY = ('u', 'v', 'motion', 'inter', 'weighted')
 
-    def __init__(self, y, u, v, motion=None, inter=None, picture_type='P',
-                 index=-1, damaged=False, weighted=False, bit_depth=8,
-                 colorspace=2, full_range=False):
+    def __init__(self, y, u=None, v=None, motion=None, inter=None,
+                 picture_type='P', index=-1, damaged=False, weighted=False,
+                 bit_depth=8, colorspace=2, full_range=False, make=None):
         self.y = y
-        self._makers = {}
-        for name, given in zip(self._LAZY, (u, v, motion, inter, weighted)):
-            if callable(given):
-                self._makers[name] = given
-            else:
-                self.__dict__[name] = given
+        self._make = make
+        if make is None:
+            self.u, self.v, self.motion, self.inter = u, v, motion, inter
+            self.weighted = weighted
         self.picture_type, self.index = picture_type, index
         self.damaged = damaged
         self.bit_depth = bit_depth
         self.colorspace, self.full_range = colorspace, full_range
+
+    def __getstate__(self):
+        made = {name: getattr(self, name)
+                for name in ('u', 'v', 'motion', 'inter', 'weighted')}
+        return {**self.__dict__, **made, '_make': None}
 
     def __repr__(self):
         height, width = self.y.shape
@@ -109,9 +110,9 @@ class Residual:
 
     def replaced(self, **changes):
         """Return a residual that differs in the named attributes."""
-        facts = {name: value for name, value in self.__dict__.items()
-                 if name != '_makers'}
-        return Residual(**{**self._makers, **facts, **changes})
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, **changes)
+        return other
 
     def empty(self, picture_type, index):
         """Return an all-zero residual of the same format."""
