@@ -56,15 +56,7 @@ class BitReader:
 
     def skip(self, count=1):
         """Go past Exp-Golomb codes of either kind."""
-        text, position = self.text, self.position
-        for _ in range(count):
-            one = text.find('1', position)
-            if one < 0:
-                raise EOFError('the header ends too early')
-            position = 2 * one - position + 1
-        self.position = position
-        if position > len(text):
-            raise EOFError('the header ends too early')
+        self.position = past_codes(self.text, self.position, count)
 
     def flag(self):
         """Return the next bit as a bool."""
@@ -72,6 +64,27 @@ class BitReader:
         if end > len(self.text):
             raise EOFError('the header ends too early')
         return self.text[end - 1] == '1'
+
+
+def past_codes(text, position, count=1):
+    """Return the position behind Exp-Golomb codes.
+
+    Args:
+        text (str): Bits, '0' and '1'.
+        position (int): Where the first code begins.
+        count (int): How many. Defaults to 1.
+
+    Raises:
+        EOFError: If the text ends before they do.
+    """
+    for _ in range(count):
+        one = text.find('1', position)
+        if one < 0:
+            raise EOFError('the header ends too early')
+        position = 2 * one - position + 1
+    if position > len(text):
+        raise EOFError('the header ends too early')
+    return position
 
 
 def to_text(data):

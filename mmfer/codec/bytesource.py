@@ -42,12 +42,15 @@ class ByteReader:
 
     def read(self, position, size):
         """Return `size` bytes at `position`, fewer at the end of the file."""
-        self.check_open()
-        size = min(size, self.length - position)
-        if size <= 0 or position < 0:
+        if self._closed:
+            self.check_open()
+        if position < 0:
             return b''
         if self._data is not None:
             return self._data[position:position + size]
+        size = min(size, self.length - position)
+        if size <= 0:
+            return b''
         return self._pread(size, position)
 
     def _pread(self, size, position):

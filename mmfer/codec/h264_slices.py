@@ -2,12 +2,14 @@
 """Slice headers of H.264 (ITU-T H.264, 7.3.3)."""
 from typing import NamedTuple, Optional
 
-from .bits import BitReader, from_text, unescape
+from .bits import (BitReader, exp_golomb, from_text, past_codes, to_text,
+                   unescape)
 from .h264_parameters import PictureParameters, SequenceParameters
 
 SLICE, IDR_SLICE, MESSAGE = 1, 5, 6
 _HEADER_BYTES = 400  # a slice header with 32 weighted references fits
 _FRONT_BYTES = 64  # what stands before the reference lists fits
+_LAST_MODIFICATION, _NO_FILTER = exp_golomb(3), exp_golomb(1)
 
 
 class SliceHeader(NamedTuple):
@@ -152,49 +154,71 @@ def parse_predicted(unit, header):
     """
     for size in (_FRONT_BYTES, _HEADER_BYTES):  # the first nearly always does
         try:
-            return _read_predicted(BitReader(_front(unit, size)), header)
-        except EOFError:
+            return _read_predicted(to_text(_front(unit, size)), header)
+        except (EOFError, IndexError):
             continue
     return None
 
 
-def _read_predicted(reader, header):
+def _read_predicted(text, header):
+    # Without a `BitReader`: stacks of pictures read thousands a second.
     picture, chroma = header.picture, header.sequence.chroma_array_type
-    reader.position = header.end
+    at = header.end
     if picture.redundant_count_present:
-        reader.skip()
+        at = past_codes(text, at)
     references = picture.references[0]
-    if reader.flag():
-        references = reader.ue() + 1
-    if reader.flag():  # reference list modification (7.3.3.1)
-        while reader.ue() != 3:
-            reader.skip()
-    start = reader.position
+    if text[at] == '1':
+        end = past_codes(text, at + 1)
+        references, at = int(text[at + 1:end], 2), end
+    else:
+        at += 1
+    if text[at] == '1':  # reference list modification (7.3.3.1)
+        at += 1
+        while text[at:at + 5] != _LAST_MODIFICATION:
+            at = past_codes(text, at, 2)
+        at += 5
+    else:
+        at += 1
+    start = at
     if picture.weighted:
-        _skip_weights(reader, references, chroma)
-    weights = reader.text[start:reader.position]
+        at = _past_weights(text, at, references, chroma)
+    weights = text[start:at]
     if header.reference:
-        _skip_marking(reader, header.idr)
-    start = reader.position
-    reader.skip(1 + picture.cabac)
-    coding = reader.text[start:reader.position]
-    if picture.filter_control_present and reader.ue() != 1:
-        reader.skip(2)
-    return PredictedSlice(references, weights, coding, reader.position)
+        at = _past_marking(text, at, header.idr)
+    start = at
+    at = past_codes(text, at, 1 + picture.cabac)
+    coding = text[start:at]
+    if picture.filter_control_present:
+        end = past_codes(text, at)
+        switch, at = text[at:end], end
+        if switch != _NO_FILTER:
+            at = past_codes(text, at, 2)
+    return PredictedSlice(references, weights, coding, at)
 
 
-def _skip_weights(reader, references, chroma):
-    reader.skip(2 if chroma else 1)
-    flags = references * (2 if chroma else 1)
-    start = reader.position
-    if '1' not in reader.text[start:start + flags]:
-        reader.position += flags
-        return
+def _past_weights(text, at, references, chroma):
+    """Go past a table of prediction weights (7.3.3.2)."""
+    at = past_codes(text, at, 2 if chroma else 1)
     for _ in range(references):
-        if reader.flag():
-            reader.skip(2)
-        if chroma and reader.flag():
-            reader.skip(4)
+        at = past_codes(text, at + 1, 2) if text[at] == '1' else at + 1
+        if chroma:
+            at = past_codes(text, at + 1, 4) if text[at] == '1' else at + 1
+    return at
+
+
+def _past_marking(text, at, idr):
+    """Go past what happens to the decoded references (7.3.3.3)."""
+    if idr:
+        return at + 2
+    if text[at] != '1':
+        return at + 1
+    at += 1
+    while True:
+        end = past_codes(text, at)
+        operation, at = int(text[at:end], 2) - 1, end
+        if not operation:
+            return at
+        at = past_codes(text, at, {3: 2, 5: 0}.get(operation, 1))
 
 
 def has_own_weights(header, rest):
@@ -219,15 +243,3 @@ def has_own_weights(header, rest):
                 weight, offset = reader.se(), reader.se()
                 own |= weight != chroma_unit or offset != 0
     return own
-
-
-def _skip_marking(reader, idr):
-    """Skip what happens to the decoded references (7.3.3.3)."""
-    if idr:
-        reader.bits(2)
-    elif reader.flag():
-        while True:
-            operation = reader.ue()
-            if not operation:
-                break
-            reader.skip({3: 2, 5: 0}.get(operation, 1))

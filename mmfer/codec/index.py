@@ -92,15 +92,15 @@ class VideoIndex:
                 return _demux(reader)
             bitstream = make_bitstream(table.codec, table.extradata,
                                        reader.name)
-            in_order = bool((table.time[1:] >= table.time[:-1]).all())
-            if in_order and bitstream.times_may_be_wrong():
+            if table.in_order and bitstream.times_may_be_wrong():
                 return _demux(reader)  # which looks at the picture types
-            order = np.arange(len(table.time)) if in_order else np.argsort(
+            order = np.arange(len(table.time)) if table.in_order else np.argsort(
                 table.time, kind='stable')
+            if not table.size.all():
+                order = order[table.size[order] > 0]
             return cls(table.codec, table.extradata, table.width,
                        table.height, table.rotation, table.fps, reader.length,
-                       table.position, table.size, table.key,
-                       order[table.size[order] > 0])
+                       table.position, table.size, table.key, order)
         finally:
             if reader is not source:
                 reader.close()

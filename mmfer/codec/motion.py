@@ -103,18 +103,18 @@ class VectorList:
         # FFmpeg gives the centre of the block or of its part.
         y, x = self._table[:, _Y] >> 4, self._table[:, _X] >> 4
         rows, columns = self._block_shape()
-        try:
-            return None, self._block_numbers(self._picture, y, x)
-        except ValueError:
+        inside = None
+        if len(y) and (y.view(np.uint16).max() >= rows
+                       or x.view(np.uint16).max() >= columns):
             inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-        picture = self._picture[inside] if self._count > 1 else 0
-        return inside, self._block_numbers(picture, y[inside], x[inside])
-
-    def _block_numbers(self, picture, y, x):
+            y, x = y[inside], x[inside]
+        numbers = y.astype(np.intp)
         if self._count > 1:
-            return np.ravel_multi_index((picture, y, x), (self._count, )
-                                        + self._block_shape())
-        return np.ravel_multi_index((y, x), self._block_shape())
+            numbers += rows * (
+                self._picture if inside is None else self._picture[inside])
+        numbers *= columns
+        numbers += x
+        return inside, numbers
 
     def _in_one_piece(self):
         """Tell whether all vectors are those of whole 16x16 blocks."""

@@ -21,6 +21,7 @@ _UPRIGHT = b''.join(
     for n in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
 _LARGEST_MOOV = 1 << 28
 _BOX = Struct('>I4s')
+_UNSIGNED = {4: np.dtype('>u4'), 8: np.dtype('>u8')}
 _FIRST_BOXES = {b'ftyp', b'moov', b'mdat', b'wide', b'free'}
 
 
@@ -33,6 +34,7 @@ class SampleTable:
         position, size, time (np.ndarray): int64 (N,), bytes into the file,
             bytes, and presentation time in units of the track.
         key (np.ndarray): bool (N,), random access points.
+        in_order (bool): Samples are shown as they are decoded.
     """
 
     codec: str
@@ -45,6 +47,7 @@ class SampleTable:
     size: np.ndarray
     time: np.ndarray
     key: np.ndarray
+    in_order: bool
 
 
 def read_sample_table(reader):
@@ -127,11 +130,10 @@ def _leaves(data, start, end):
     return found
 
 
-def _integers(data, start, count, columns=1, kind='>u4'):
-    width = np.dtype(kind).itemsize
+def _integers(data, start, count, columns=1, width=4):
     if start + count * columns * width > len(data):
         raise ValueError('a table exceeds its box')
-    table = np.frombuffer(data, kind, count * columns, start)
+    table = np.frombuffer(data, _UNSIGNED[width], count * columns, start)
     table = table.astype(np.int64)
     return table.reshape(count, columns) if columns > 1 else table
 
@@ -153,25 +155,9 @@ def _video_track(moov, track):
     size = _integers(moov, start + 12, count)
     position = _positions(moov, track, size)
 
-    start, _ = track[b'stts']
-    runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
-    if len(runs) == 1 and runs[0, 0] == count:
-        each = int(runs[0, 1])
-        length, time = each * count, np.arange(count) * each
-    else:
-        duration = np.repeat(runs[:, 1], runs[:, 0])[:count]
-        if len(duration) != count:
-            return None
-        length = int(duration.sum())
-        time = np.concatenate([[0], np.cumsum(duration[:-1])])
-    if b'ctts' in track:
-        start, _ = track[b'ctts']
-        runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
-        # Version 0 is unsigned on paper; writers store signed values in both.
-        offset = np.repeat(runs[:, 1].astype(np.int32), runs[:, 0])
-        if len(offset) < count:
-            return None
-        time = time + offset[:count]
+    time, length = _times(moov, track, count)
+    if time is None:
+        return None
 
     key = np.full(count, b'stss' not in track)
     if b'stss' in track:
@@ -187,17 +173,46 @@ def _video_track(moov, track):
     if rotation is None:
         return None
     fps = scale * count / max(length, 1)
+    in_order = b'ctts' not in track or bool((time[1:] >= time[:-1]).all())
     return SampleTable(codec, extradata, width, height, rotation, fps,
-                       position, size, time, key)
+                       position, size, time, key, in_order)
+
+
+def _times(moov, track, count):
+    """Return the presentation time of every sample and the length of all.
+
+    Returns:
+        tuple: int64 (N,), None if the tables are too short; and an int.
+    """
+    start, _ = track[b'stts']
+    runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
+    if len(runs) == 1 and runs[0, 0] == count:
+        each = int(runs[0, 1])
+        length, time = each * count, np.arange(count) * each
+    else:
+        duration = np.repeat(runs[:, 1], runs[:, 0])[:count]
+        if len(duration) != count:
+            return None, 0
+        length = int(duration.sum())
+        time = np.concatenate([[0], np.cumsum(duration[:-1])])
+    if b'ctts' in track:
+        start, _ = track[b'ctts']
+        runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
+        # Version 0 is unsigned on paper; writers store signed values in both.
+        offset = np.repeat(runs[:, 1].astype(np.int32), runs[:, 0])
+        if len(offset) < count:
+            return None, 0
+        time = time + offset[:count]
+    return time, length
 
 
 def _positions(moov, track, size):
     """Return the file position of every sample (stsc, stco, co64)."""
     if b'co64' in track:
-        start, kind = track[b'co64'][0], '>u8'
+        start, width = track[b'co64'][0], 8
     else:
-        start, kind = track[b'stco'][0], '>u4'
-    chunks = _integers(moov, start + 8, _number(moov, start + 4), kind=kind)
+        start, width = track[b'stco'][0], 4
+    chunks = _integers(moov, start + 8, _number(moov, start + 4), width=width)
     start, _ = track[b'stsc']
     runs = _integers(moov, start + 8, _number(moov, start + 4), 3)
     before = np.cumsum(size) - size
@@ -225,12 +240,14 @@ def _shows_everything(moov, track, time, scale):
     width = 8 if long else 4
     begin = _number(moov, start + 8 + width, width)
     length = _number(moov, start + 8, width)
-    if begin > time.min():
+    reordered = b'ctts' in track
+    if begin > (time.min() if reordered else time[0]):
         return False
     movie_scale = _movie_scale(moov)
     if not movie_scale:
         return False
-    return begin + round(length * scale / movie_scale) > time.max()
+    last = time.max() if reordered else time[-1]
+    return begin + round(length * scale / movie_scale) > last
 
 
 def _movie_scale(moov):

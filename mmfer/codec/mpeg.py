@@ -54,6 +54,9 @@ class Mpeg4Bitstream(Bitstream):
 
     def _after_time(self, header, skip):
         """Read one of the bits behind the time: a marker, vop_coded."""
+        if not header[0] & 0x20 and len(header) > 3:  # within one second
+            word = int.from_bytes(header[:4], 'big')
+            return bool(word >> 27 - self._time_bits - skip & 1)
         bits = to_text(header)
         second = bits.find('0', 2)  # behind a one for each second gone by
         at = second + 2 + self._time_bits + skip

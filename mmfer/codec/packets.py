@@ -10,6 +10,7 @@ from .errors import TRANSCODE_ADVICE, NotPredicted, TruncatedFile
 
 PREDICTED = 'PS'
 _AHEAD = 1 << 18  # bytes
+_BEHIND = 1 << 15
 
 
 class PacketReader:
@@ -59,23 +60,33 @@ class PacketReader:
             return self._last[1]
         data = self.index.payloads.get(number)
         if data is None:
-            size = int(self.index.size[number])
-            position = int(self.index.position[number])
+            size = self.index.size.item(number)
+            position = self.index.position.item(number)
             offset = position - self._window[0]
             if not 0 <= offset <= len(self._window[1]) - size:
-                fetched = self._reader.read(
-                    position, max(size, _AHEAD) if ahead else size)
-                if ahead:
-                    self._window = position, fetched
-                data = fetched[:size]
-            else:
-                data = self._window[1][offset:offset + size]
+                begin = position if ahead else self._fetched_from(number)
+                self._window = begin, self._reader.read(
+                    begin, max(size, _AHEAD) if ahead else
+                    position - begin + size)
+                offset = position - begin
+            data = self._window[1][offset:offset + size]
             if len(data) < size:
                 raise TruncatedFile(
                     f'{self.name}: ends inside packet {number} of '
                     f'{len(self.index.size)}; copy the file again')
         self._last = number, data
         return data
+
+    def _fetched_from(self, number):
+        """Return where to begin to read a packet: if near, at its key packet,
+        which will be asked for its headers."""
+        position = self.index.position.item(number)
+        at = bisect_right(self._keys, number)
+        if at and self._keys[at - 1] not in self._headers:
+            key = self.index.position.item(self._keys[at - 1])
+            if 0 <= position - key <= _BEHIND:
+                return key
+        return position
 
     def headers(self, number):
         """Return in-band headers in force at a packet that differ."""
@@ -105,7 +116,7 @@ class PacketReader:
         """Return the type of the picture at a valid display index."""
         if self._types[index] == '.':
             self._types[index] = self.bitstream.picture_type(
-                self.data(int(self.order[index])))
+                self.data(self.order.item(index)))
         return self._types[index]
 
     def nearest(self, index, types):

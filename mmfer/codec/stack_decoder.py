@@ -12,6 +12,9 @@ from .grey import make_decoder, padded_packet, planes
 from .motion import VectorList
 from .residual import Residual
 
+# MPEG-4 that reads on into the next picture is an error, too.
+_STRICT = {'err_detect': 'aggressive'}
+
 
 class StackDecoder:
     """Decodes stacks of one coding.
@@ -28,7 +31,7 @@ class StackDecoder:
     def __init__(self, codec, coding, options):
         self.coding = coding
         self._how = (codec, coding.extradata, coding.coded_width,
-                     coding.height_in_all, options)
+                     coding.height_in_all, {**options, **_STRICT})
         self._context = take_decoder(*self._how)
         if self._context is None:
             self._context = make_decoder(*self._how)
@@ -53,7 +56,7 @@ class StackDecoder:
         try:
             frames = context.decode(padded_packet(data))
             if not self.coding.key_picture:
-                frames += context.decode(None)
+                frames = frames or context.decode(None)
                 context.flush_buffers()
         except (av.FFmpegError, MemoryError):
             return None

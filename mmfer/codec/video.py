@@ -199,13 +199,14 @@ class CompressedVideo:
                     empty[place] = index, kind
                     continue
                 index = packets.nearest(index, wanted)
-            number = int(packets.order[index])
+            number = packets.order.item(index)
             served.append(index)
             coded.append((packets.data(number), packets.headers(number)))
         residuals = self._decoder.decode_all(coded, 'B' in wanted)
         for index, residual in zip(served, residuals):
             residual.index = index
-        residuals = [one.rotated(self.rotation) for one in residuals]
+        if self.rotation:
+            residuals = [one.rotated(self.rotation) for one in residuals]
         for place, missing in empty.items():
             residuals.insert(place, self._empty_residual(*missing))
         return residuals
@@ -265,6 +266,7 @@ class CompressedVideo:
         _check_choice('pictures', pictures, ('P', 'all'))
         _check_choice('at_keyframe', at_keyframe, ('skip', 'restart'))
         _check_choice('intra', intra, ('keep', 'zero'))
+        self._reader.check_open()
         packets = self._packets
         start = packets.display_index(start)
         types = PREDICTED
@@ -332,6 +334,7 @@ class CompressedVideo:
             UnsupportedCodec: If the codec exports no motion vectors.
         """
         _check_choice('interpolation', interpolation, ('integer', 'subpel'))
+        self._reader.check_open()
         if not self._bitstream.has_motion:
             raise UnsupportedCodec(
                 f'{self.name}: {self.codec} exports no motion vectors to '
@@ -381,6 +384,7 @@ class CompressedVideo:
         Returns:
             list[np.ndarray]: uint8 (H, W, 3) RGB, turned upright.
         """
+        self._reader.check_open()
         packets = self._packets
         served = [packets.display_index(i) for i in indices]
         numbers = [int(packets.order[i]) for i in served]
