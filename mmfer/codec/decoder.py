@@ -59,9 +59,11 @@ class GreyDecoder:
         name (str): The file's name, for errors.
         fresh (bool): Do not take one that another clip has left. Defaults to
             False.
+        strict (bool): Raise an error where a packet is damaged. Defaults to
+            False: as much as possible of it is decoded.
 
     Attributes:
-        headers (bytes): As given.
+        headers (bytes), strict (bool): As given.
         is_fresh (bool): It has decoded nothing yet.
         is_clean (bool): All that it was fed are pictures without headers of
             their own that came out unharmed: once flushed, nothing is left of
@@ -72,13 +74,16 @@ class GreyDecoder:
     """
 
     def __init__(self, bitstream, width, height, headers=b'',
-                 name='<packets>', fresh=False):
-        self.headers = headers
+                 name='<packets>', fresh=False, strict=False):
+        self.headers, self.strict = headers, strict
         self.is_clean = not headers
         self._bitstream = bitstream
         self._prime = _prime_for(bitstream, width, height, headers, name)
+        options = grey_options(bitstream)
+        if strict:
+            options['err_detect'] = 'explode'
         self._coding = (bitstream.codec, bitstream.extradata, width, height,
-                        grey_options(bitstream))
+                        options)
         self._context = None if fresh else take_decoder(*self._coding)
         self.is_fresh = self._context is None
         if self.is_fresh:
@@ -297,9 +302,8 @@ class ResidualDecoder:
             # A fresh one where old headers would linger.
             if decoder is None or decoder.headers != headers:
                 decoder = self._make_decoder(headers)
-            reused = decoder.is_clean and not decoder.is_fresh
-            frames = decoder.start(data) + decoder.end()
-            if reused and not (decoder.is_clean and frames):
+            frames = self._decode_soundly(decoder, data)
+            if not frames:
                 # Where a packet is damaged, old pictures shine through.
                 decoder = self._make_decoder(headers, fresh=True)
                 frames = decoder.start(data) + decoder.end()
@@ -310,13 +314,28 @@ class ResidualDecoder:
             ) from None
         if not frames:
             return None
-        if decoder.is_clean or headers or self.bitstream.in_loop_filter:
+        if decoder.is_clean or decoder.strict or (
+                headers and not self.bitstream.in_loop_filter):
             self._decoder = decoder
         return frames[-1]
 
+    def _decode_soundly(self, decoder, data):
+        """Return the frames of a packet, [] if a fresh decoder must redo it."""
+        reused = decoder.is_clean and not decoder.is_fresh
+        try:
+            frames = decoder.start(data) + decoder.end()
+        except av.FFmpegError:
+            if decoder.strict:
+                return []
+            raise
+        return frames if decoder.is_clean or not reused else []
+
     def _make_decoder(self, headers, fresh=False):
+        # FFmpeg calls H.264 and HEVC without a key picture corrupt, damaged
+        # or not, and a damaged H.264 picture spoils the next one's samples.
+        strict = self.bitstream.in_loop_filter and not fresh
         return GreyDecoder(self.bitstream, *self._size, headers, self.name,
-                           fresh)
+                           fresh, strict)
 
 
 def _prime_for(bitstream, width, height, headers, name):

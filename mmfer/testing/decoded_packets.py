@@ -2,9 +2,9 @@
 """Write down which packets of a file are really decoded."""
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence, Union
+from typing import Dict, Iterator, List, Sequence, Tuple, Union
 
-from mmfer.codec import decoder, pictures
+from mmfer.codec import decoder, pictures, stack_decoder
 from mmfer.codec.decoder_pool import forget_decoders
 from mmfer.codec.grey import make_decoder
 
@@ -47,7 +47,7 @@ def listen_to_decoders() -> Iterator[List[bytes]]:
     def make(*args, **kwargs):
         return _Listener(make_decoder(*args, **kwargs), heard)
 
-    users = (decoder, pictures)
+    users = (decoder, pictures, stack_decoder)
     forget_decoders()  # these would not be heard
     for module in users:
         module.make_decoder = make
@@ -63,9 +63,10 @@ def decoded_types(path: Union[str, Path],
                   heard: Sequence[bytes]) -> Dict[str, int]:
     """Count the decoded packets of a file by the type of their picture.
 
-    A packet is recognised by its last bytes: what is decoded on its own may
-    get other headers and another number in front, never other content. The
-    types come from decoding the file as a whole, without ``mmfer.codec``.
+    A packet is recognised by its last bytes: what is decoded on its own or in
+    a stack gets other headers and another number in front, never other
+    content. The types come from decoding the file as a whole, without
+    ``mmfer.codec``.
 
     Args:
         path (str | Path): The video.
@@ -76,18 +77,27 @@ def decoded_types(path: Union[str, Path],
         that are not of this file, such as grey pictures, are left out.
     """
     packets, _ = read_packets(path)
+    packets = [packet.rstrip(b'\0') for packet in packets]
     kinds = {p.packet: p.picture_type for p in decode_all(path)}
     counts: Dict[str, int] = {}
     for data in heard:
-        data = data.rstrip(b'\0')
-        # The longest common end decides: short packets may end alike.
-        common, number = max(
-            (_common_end(data, packet.rstrip(b'\0')), number)
-            for number, packet in enumerate(packets))
-        if common >= min(SURE, len(packets[number].rstrip(b'\0')) // 2):
-            kind = kinds[number]
-            counts[kind] = counts.get(kind, 0) + 1
+        found: Dict[int, Tuple[int, int]] = {}
+        for number, packet in enumerate(packets):
+            for end in _ends(data, packet[-min(SURE, len(packet) // 2):]):
+                # The longest common end decides: short packets end alike.
+                common = _common_end(data[:end], packet), number
+                found[end] = max(found.get(end, common), common)
+        for _, number in found.values():
+            counts[kinds[number]] = counts.get(kinds[number], 0) + 1
     return counts
+
+
+def _ends(data: bytes, tail: bytes) -> Iterator[int]:
+    """Yield where in the data a packet with such last bytes may end."""
+    at = data.find(tail)
+    while at >= 0:
+        yield at + len(tail)
+        at = data.find(tail, at + 1)
 
 
 def _common_end(one: bytes, other: bytes) -> int:

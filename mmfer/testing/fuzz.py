@@ -19,6 +19,7 @@ import numpy as np
 
 from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
 
+from .exactness import fingerprint
 from .odd_streams import damaged, write_packed_b_avi
 from .sources import restless
 from .streams import write_video
@@ -146,15 +147,42 @@ def packet_cases(clips, count, first_seed):
 
 
 def read_packet(source, index, wanted) -> None:
-    """Read one picture alone and as part of a chain."""
+    """Read one picture alone, as part of a chain and with its neighbours.
+
+    Raises:
+        AssertionError: If its neighbours change what is read.
+    """
     with CompressedVideo(source, index=index) as video:
         try:
             video.chained_at([min(len(video) - 1, wanted[0] + 1)],
                              start=max(0, wanted[0] - 1))
         except CompressedVideoError:
             pass
+        _check_company(video, wanted)
         for number in wanted:
             video.residual_at(number)
+
+
+def _check_company(video, wanted) -> None:
+    """Check that a picture's neighbours do not change what is read of it."""
+    if video.codec == 'hevc':
+        return  # what a damaged picture shows depends on old memory
+    last = len(video) - 1
+    together = [min(last, wanted[0] + 2), max(0, wanted[0] - 1), *wanted]
+    alone = [_told(video, [number]) for number in together]
+    expected = next((one for one in alone if isinstance(one, str)),
+                    [one[0] for one in alone])
+    assert _told(video, together) == expected, (
+        'read otherwise together than alone')
+
+
+def _told(video, indices):
+    """Return what is read: a list of fingerprints, or the error's name."""
+    try:
+        return [(fingerprint(residual), residual.damaged)
+                for residual in video.residuals_at(indices)]
+    except CompressedVideoError as error:
+        return type(error).__name__
 
 
 def main(argv=None) -> int:
