@@ -22,9 +22,10 @@ from mmfer.codec import CompressedVideo, VideoIndex  # noqa: E402
 from mmfer.codec.bytesource import ByteReader  # noqa: E402
 from mmfer.codec.decoder import grey_options  # noqa: E402
 from mmfer.codec.frame_residual import vector_data  # noqa: E402
-from mmfer.codec.grey import make_decoder, padded_packet, planes  # noqa: E402
+from mmfer.codec.grey import planes  # noqa: E402
 from mmfer.codec.motion import VectorList  # noqa: E402
 from mmfer.codec.packets import PREDICTED, PacketReader  # noqa: E402
+from mmfer.codec.stack_decoder import StackDecoder  # noqa: E402
 from mmfer.command_line import whole_number  # noqa: E402
 from read import add_clip_options, make_clips  # noqa: E402
 
@@ -49,7 +50,7 @@ def stages(path, asked, decoders):
     Args:
         path (str): The clip.
         asked (int): Pictures, the middles of equal segments.
-        decoders (dict): Keeps a bare decoder for each coding.
+        decoders (dict): Keeps a decoder for each coding.
 
     Returns:
         dict[str, float]: CPU milliseconds.
@@ -75,37 +76,28 @@ def stages(path, asked, decoders):
     packets = PacketReader(reader, index)
     bits = packets.bitstream
 
+    stacker = bits.stacker
+
     def find():
-        found = []
+        parts = []
         for picture in indices:
             number = int(packets.order[packets.nearest(picture, PREDICTED)])
-            data = packets.headers(number) + packets.data(number)
-            bits.unsupported(data)
-            found.append(bits.for_grey_start(data))
-        return found
+            parts.append(stacker.part(
+                packets.headers(number) + packets.data(number)))
+        return parts[0][0], [part for _, part in parts]
 
-    found = timed('find packets, read headers', find)
-    coding = (bits.codec, bits.extradata, index.width, index.height)
+    key, parts = timed('find packets, read headers', find)
+    stack = timed('make one of them', lambda: stacker.packet(key, parts))
+    coding = stacker.coding(key, len(parts))
     if coding not in decoders:
-        decoders[coding] = make_decoder(*coding, grey_options(bits))
-    context = decoders[coding]
-
-    def decode():
-        frames = []
-        for data in found:
-            frames += (context.decode(padded_packet(data))
-                       + context.decode(None))[-1:]
-            context.flush_buffers()
-        return frames
-
-    frames = timed('bare FFmpeg calls', decode)
+        decoders[coding] = StackDecoder(bits.codec, coding,
+                                        grey_options(bits))
+    frame = timed('bare FFmpeg calls',
+                  lambda: decoders[coding].decode(stack))
     timed('vectors to a mask', lambda: VectorList(
-        [vector_data(f) for f in frames], index.height,
-        index.width).covered_blocks())
-    timed('luma to int16', lambda: [
-        np.subtract(planes(f, 8)[0], 128, dtype=np.int16, casting='unsafe')
-        for f in frames
-    ])
+        [vector_data(frame)], frame.height, frame.width).covered_blocks())
+    timed('luma to int16', lambda: np.subtract(
+        planes(frame, 8)[0], 128, dtype=np.int16, casting='unsafe'))
     reader.close()
     return times
 

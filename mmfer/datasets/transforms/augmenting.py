@@ -171,14 +171,16 @@ class ResidualScale(BaseTransform):
             dict: The sample.
         """
         low, high = (math.log(gain) for gain in self.gain)
-        gain = np.float32(math.exp(np.random.uniform(low, high)))
+        gain = float(np.float32(math.exp(np.random.uniform(low, high))))
         channels = _num_residual_channels(results)
         imgs = _pictures(results)
         for number in range(_num_own(results)):
             img = imgs[number]
-            values = img[..., :channels].astype(np.float32)
-            values *= gain
-            imgs[number] = _with_channels(img, _rounded(values, img.dtype))
+            own = img if channels == img.shape[2] else np.ascontiguousarray(
+                img[..., :channels])
+            # Rounds and clips in one pass; the second summand is nothing.
+            scaled = cv2.addWeighted(own, gain, own, 0, 0)
+            imgs[number] = _with_channels(img, scaled.reshape(own.shape))
         results['imgs'] = imgs
         return results
 

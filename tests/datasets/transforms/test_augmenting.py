@@ -211,3 +211,17 @@ def test_format_of_one_channel():
 def test_arguments_are_checked(make):
     with pytest.raises(ValueError):
         make()
+
+
+@pytest.mark.parametrize('dtype', ['int16', 'uint8'])
+def test_scaled_values_are_those_of_the_formula(dtype):
+    limits = np.iinfo(dtype)
+    values = np.arange(limits.min, limits.max + 1).astype(dtype)
+    values = values.reshape(16, -1, 1)
+    for seed in range(20):
+        np.random.seed(seed)
+        gain = np.float32(np.exp(np.random.uniform(np.log(.5), np.log(2))))
+        np.random.seed(seed)
+        scaled = ResidualScale((.5, 2.))(dict(imgs=[values]))['imgs'][0]
+        expected = np.clip(np.rint(values * gain), limits.min, limits.max)
+        assert scaled.dtype == dtype and (scaled == expected).all()
