@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 
 _MOST = 4  # decoders that wait in a process
-_LARGEST = 1 << 19  # pixels; above, a decoder holds megabytes and saves little
+_LARGEST = 5 << 18  # pixels; above, a decoder holds many megabytes
 
 
 class _Pool:

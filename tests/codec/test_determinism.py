@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from mmfer.codec import CompressedVideo
-from mmfer.testing import fingerprint
+from mmfer.codec import CompressedVideo, CompressedVideoError
+from mmfer.testing import damaged, fingerprint
 
 CASES = [('mpeg4', '.mp4', (96, 80)), ('mpeg4', '.mp4', (60, 50)),
          ('mpeg4_qpel_4mv', '.avi', (90, 70)), ('mpeg1', '.mpg', (60, 50)),
@@ -81,6 +81,24 @@ def test_results_outlive_the_video_and_do_not_share_memory(make_clip):
     for name in ('y', 'u', 'v', 'motion', 'inter'):
         mine, other = getattr(first, name), getattr(second, name)
         assert mine.flags.writeable and not np.shares_memory(mine, other)
+
+
+@pytest.mark.parametrize('coding', ['h264_cavlc', 'h264_deblock', 'mpeg4'])
+def test_a_damaged_picture_does_not_spoil_the_next(make_clip, coding):
+    with open(make_clip(coding), 'rb') as file:
+        data = file.read()
+    with CompressedVideo(data) as video:
+        index, expected = video.index, fingerprint(video.residual_at(6))
+    at, size = int(index.position[4]), int(index.size[4])
+    for seed in range(40):
+        packet = damaged(data[at:at + size], seed, 1 + seed % 8)[:size]
+        broken = data[:at] + packet.ljust(size, b'\0') + data[at + size:]
+        with CompressedVideo(broken, index) as video:
+            try:
+                video.residual_at(4)
+            except CompressedVideoError:
+                pass
+            assert fingerprint(video.residual_at(6)) == expected
 
 
 def test_packet_buffers_are_padded(make_clip, monkeypatch):
