@@ -9,7 +9,8 @@ from .h264_parameters import PictureParameters, SequenceParameters
 SLICE, IDR_SLICE, MESSAGE = 1, 5, 6
 _HEADER_BYTES = 400  # a slice header with 32 weighted references fits
 _FRONT_BYTES = 64  # what stands before the reference lists fits
-_LAST_MODIFICATION, _NO_FILTER = exp_golomb(3), exp_golomb(1)
+NO_FILTER = exp_golomb(1)  # disable_deblocking_filter_idc
+_LAST_MODIFICATION = exp_golomb(3)
 
 
 class SliceHeader(NamedTuple):
@@ -191,7 +192,7 @@ def _read_predicted(text, header):
     if picture.filter_control_present:
         end = past_codes(text, at)
         switch, at = text[at:end], end
-        if switch != _NO_FILTER:
+        if switch != NO_FILTER:
             at = past_codes(text, at, 2)
     return PredictedSlice(references, weights, coding, at)
 

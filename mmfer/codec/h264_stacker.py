@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from .bits import BitReader, escape, exp_golomb, from_text, to_text, unescape
 from .h264_parameters import PPS, SPS
-from .h264_slices import IDR_SLICE, SLICE, parse_predicted, parse_slice
+from .h264_slices import (IDR_SLICE, NO_FILTER, SLICE, parse_predicted,
+                          parse_slice)
 from .nal import NalFormat
 from .stacker import BLOCK, StackCoding, Stacker
 
@@ -27,7 +28,6 @@ _GREY = 2  # number of the parameter set of our own slices
 # their bits in a slice's header modulo 8: it can have any length that way.
 _NUMBERS = {0: (3, True), 1: (15, False), 2: (7, True), 3: (31, False),
             4: (0, True), 5: (63, False), 6: (1, True), 7: (127, False)}
-_NO_FILTER = exp_golomb(1)
 # A macroblock of the grey picture: 16x16, predicted from its neighbours'
 # average, which is grey at the start, and no coefficients. By chroma format.
 _GREY_BLOCK = {0: '0010011', 1: '00100111', 2: '00100111', 3: '001001111'}
@@ -184,7 +184,7 @@ def _moved(blocks, position, first, bits, data, bit, place):
         number, filters = _NUMBERS[(bit - len(front + bits)) % 8]
     else:
         number, filters = _NUMBERS[0]
-    front += exp_golomb(number) + bits + (_NO_FILTER if filters else '')
+    front += exp_golomb(number) + bits + (NO_FILTER if filters else '')
     if place is None:
         if bit:
             front += to_text(data[:1])[bit:]
@@ -305,7 +305,7 @@ def _grey_slice(blocks, chroma):
     bits = (_KEY
             + exp_golomb(0, 7, _GREY)  # all of it, nothing but I slices
             + _FIRST + exp_golomb(0) + '00'
-            + exp_golomb(0) + _NO_FILTER  # behind the quantiser
+            + exp_golomb(0) + NO_FILTER  # behind the quantiser
             + _GREY_BLOCK[chroma] * blocks)
     return escape(from_text(bits + '1'))
 
@@ -314,6 +314,6 @@ def _grey_slice(blocks, chroma):
 def _skipped(first, count):
     """Return a slice of skipped macroblocks."""
     bits = (_DISPOSABLE + exp_golomb(first, 0, _GREY) + _NEXT
-            + _reference_list(1) + exp_golomb(0) + _NO_FILTER
+            + _reference_list(1) + exp_golomb(0) + NO_FILTER
             + exp_golomb(count))
     return escape(from_text(bits + '1'))
