@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Bit fields and Exp-Golomb codes of a few header bytes, read and written."""
 import re
+from functools import lru_cache
 
 _EMULATION = re.compile(rb'\x00\x00(?=[\x00-\x03])')
 
@@ -54,10 +55,6 @@ class BitReader:
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
-    def skip(self, count=1):
-        """Go past Exp-Golomb codes of either kind."""
-        self.position = past_codes(self.text, self.position, count)
-
     def flag(self):
         """Return the next bit as a bool."""
         self.position = end = self.position + 1
@@ -66,25 +63,29 @@ class BitReader:
         return self.text[end - 1] == '1'
 
 
-def past_codes(text, position, count=1):
-    """Return the position behind Exp-Golomb codes.
+def code_pattern(zeros):
+    """Return a regular expression for an Exp-Golomb code.
 
     Args:
-        text (str): Bits, '0' and '1'.
-        position (int): Where the first code begins.
-        count (int): How many. Defaults to 1.
+        zeros (int): The most it may begin with, so that it matches values
+            below ``2 ** (zeros + 1) - 1``.
 
-    Raises:
-        EOFError: If the text ends before they do.
+    Returns:
+        str: To be matched against a text of '0' and '1', without groups.
+
+    Example:
+        >>> code_pattern(2)
+        '(?:1|0(?:1.|0(?:1..)))'
     """
-    for _ in range(count):
-        one = text.find('1', position)
-        if one < 0:
-            raise EOFError('the header ends too early')
-        position = 2 * one - position + 1
-    if position > len(text):
-        raise EOFError('the header ends too early')
-    return position
+    pattern = '1' + '.' * zeros
+    for fewer in reversed(range(zeros)):
+        pattern = f'1{"." * fewer}|0(?:{pattern})'
+    return f'(?:{pattern})'
+
+
+def code_value(code):
+    """Return the value of an unsigned Exp-Golomb code, a text."""
+    return int(code, 2) - 1
 
 
 def to_text(data):
@@ -103,10 +104,13 @@ def from_text(text, fill='0'):
     return int(text or '0', 2).to_bytes(len(text) // 8, 'big')
 
 
+@lru_cache(maxsize=1024)
 def exp_golomb(*values):
     """Return unsigned Exp-Golomb codes as a text of '0' and '1'."""
-    codes = [bin(value + 1)[2:] for value in values]
-    return ''.join(['0' * (len(code) - 1) + code for code in codes])
+    return ''.join([
+        format(value + 1, f'0{2 * (value + 1).bit_length() - 1}b')
+        for value in values
+    ])
 
 
 def unescape(nal):
@@ -116,6 +120,8 @@ def unescape(nal):
 
 def escape(payload):
     """Insert emulation prevention bytes (the inverse of `unescape`)."""
+    if b'\x00\x00' not in payload:  # finds out sooner than the expression
+        return payload
     return _EMULATION.sub(b'\x00\x00\x03', payload)
 
 

@@ -16,6 +16,7 @@ class ByteReader:
 
     Attributes:
         name (str): What to call the source in messages.
+        loaded (bytes): All of it if it is in memory, else b''.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: As `open`.
@@ -39,6 +40,10 @@ class ByteReader:
             raise TypeError(
                 'a video is given as a path or as bytes, not as '
                 f'{type(source).__name__}')
+
+    @property
+    def loaded(self):
+        return self._data or b''
 
     def read(self, position, size):
         """Return `size` bytes at `position`, fewer at the end of the file."""

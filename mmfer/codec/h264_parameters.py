@@ -1,15 +1,15 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Parameter sets of H.264 (ITU-T H.264, 7.3.2)."""
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .bits import BitReader, unescape
 
 SPS, PPS = 7, 8
+_WIDEST = 16  # bits of frame_num and pic_order_cnt_lsb
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 
 
-@dataclass(frozen=True)
-class SequenceParameters:
+class SequenceParameters(NamedTuple):
     """The fields of a sequence parameter set that slice headers depend on.
 
     Attributes:
@@ -29,8 +29,7 @@ class SequenceParameters:
     sizes_at: int
 
 
-@dataclass(frozen=True)
-class PictureParameters:
+class PictureParameters(NamedTuple):
     """The fields of a picture parameter set that slice headers depend on.
 
     Attributes:
@@ -65,7 +64,7 @@ def parameter_sets(units):
             elif kind == PPS:
                 number, facts = _picture_parameters(unescape(unit))
                 pictures[number] = facts
-        except EOFError:
+        except (EOFError, ValueError):
             continue  # a damaged set; its slices will not be parsed
     return sequences, pictures
 
@@ -108,6 +107,8 @@ def _sequence_parameters(payload):
         reader.se()
         for _ in range(reader.ue()):
             reader.se()
+    if max(frame_num_bits, order_bits) > _WIDEST:
+        raise ValueError('a number is too wide')
     sizes_at = reader.position
     reader.ue()
     reader.bits(1)

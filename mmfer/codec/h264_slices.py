@@ -1,22 +1,43 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Slice headers of H.264 (ITU-T H.264, 7.3.3)."""
+"""Slice headers of H.264 (ITU-T H.264, 7.3.3).
+
+A header's syntax is written down as a regular expression over its bits, a
+text of '0' and '1': Python then parses it in one call, as is needed thousands
+of times a second.
+"""
+import re
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
-from .bits import (BitReader, exp_golomb, from_text, past_codes, to_text,
-                   unescape)
+from .bits import (BitReader, code_pattern, code_value, exp_golomb, from_text,
+                   to_text, unescape)
 from .h264_parameters import PictureParameters, SequenceParameters
 
 SLICE, IDR_SLICE, MESSAGE = 1, 5, 6
 _HEADER_BYTES = 400  # a slice header with 32 weighted references fits
 _FRONT_BYTES = 64  # what stands before the reference lists fits
 NO_FILTER = exp_golomb(1)  # disable_deblocking_filter_idc
-_LAST_MODIFICATION = exp_golomb(3)
+_NEVER = '(x)?'  # a group that matches nothing
+# Codes by the most zeros that a valid one begins with: those of small values,
+# of a macroblock's or a picture's number, and any.
+_SMALL, _NUMBER, _ANY = map(code_pattern, (8, 17, 32))
+# First macroblock, type, number of the parameter set.
+_FRONT = re.compile(f'.{{8}}({_NUMBER})({_SMALL})({_SMALL})')
+# Length of the reference list, its modifications (7.3.3.1).
+_REFERENCES = (f'(?:0|1({_SMALL}))'
+               f'(?:0|1(?:(?!00100){_SMALL}{_NUMBER})*00100)')
+# What happens to the decoded references (7.3.3.3): operations 1 to 6, then 0.
+_MARKING = (f'(?:0|1(?:01[01]{_NUMBER}|00100{_NUMBER}{_NUMBER}'
+            f'|00101{_NUMBER}|00110|00111{_NUMBER})*1)')
+_FILTER = f'(?:{NO_FILTER}|(?!{NO_FILTER}){_SMALL}{{3}})'
+_MOST_REFERENCES = 32
 
 
 class SliceHeader(NamedTuple):
     """The front of a slice header, with bit positions to rewrite it.
 
     Attributes:
+        text (str): The bits of the unit's front, a text of '0' and '1'.
         first (int): Its first macroblock.
         kind (str): 'P', 'B', 'I' or 'S' (switching slices SP and SI).
         reference (bool): Later pictures may refer to this one.
@@ -26,6 +47,7 @@ class SliceHeader(NamedTuple):
         picture, sequence: The parameter sets in force.
     """
 
+    text: str
     first: int
     kind: str
     idr: bool
@@ -66,10 +88,52 @@ TYPE_OF_FIRST_BYTE = [
 
 def parse_slice(unit, sets):
     """Parse a slice header (7.3.3), None if it or its sets are damaged."""
-    try:
-        return _read_slice(_front(unit, _FRONT_BYTES), *sets)
-    except EOFError:
+    text = to_text(_front(unit, _FRONT_BYTES))
+    front = _FRONT.match(text)
+    if not front:
         return None
+    sequences, pictures = sets
+    first, kind, number = map(code_value, front.groups())
+    picture = pictures.get(number)
+    sequence = sequences.get(picture.sequence) if picture else None
+    if sequence is None:
+        return None
+    idr = unit[0] & 31 == IDR_SLICE
+    numbers = _numbers(picture.bottom_order_present, sequence, idr).match(
+        text, front.end())
+    if not numbers:
+        return None
+    frame_num, field, order = numbers.groups()
+    return SliceHeader(
+        text, first, 'PBISS'[kind % 5], idr, bool(unit[0] >> 5 & 3),
+        field is not None, int(frame_num, 2), numbers.start(1),
+        None if order is None else int(order, 2), numbers.start(3),
+        numbers.end(), picture, sequence)
+
+
+@lru_cache(maxsize=64)
+def _numbers(bottom_order_present, sequence, idr):
+    """Return the syntax of what numbers a picture.
+
+    Args:
+        bottom_order_present (bool): Of the picture parameter set.
+        sequence (SequenceParameters): The sequence parameter set.
+        idr (bool): The picture is one that all decoding can start at.
+
+    Returns:
+        re.Pattern: Its groups are frame_num, field_pic_flag if that is set,
+        and pic_order_cnt_lsb if there is one.
+    """
+    planes = '..' if sequence.separate_planes else ''
+    frame_num = f'(.{{{sequence.frame_num_bits}}})'
+    field = _NEVER if sequence.frames_only else '(?:0|(1).)'
+    bottom = f'(?(2)|{_ANY})' if bottom_order_present else ''
+    order = _NEVER
+    if sequence.order_type == 0:
+        order = f'(.{{{sequence.order_bits}}})' + bottom
+    elif sequence.order_type == 1 and not sequence.order_always_zero:
+        order += _ANY + bottom
+    return re.compile(planes + frame_num + field + _NUMBER * idr + order)
 
 
 def _front(unit, size):
@@ -88,41 +152,6 @@ def end_of_front(unit, header):
     while cut < len(unit) and unit[cut - 1] <= 3:
         cut += 1
     return cut
-
-
-def _read_slice(payload, sequences, pictures):
-    idr = payload[0] & 31 == IDR_SLICE
-    reference = bool(payload[0] >> 5 & 3)
-    reader = BitReader(payload)
-    reader.position = 8
-    first = reader.ue()
-    kind = 'PBISS'[reader.ue() % 5]
-    picture = pictures.get(reader.ue())
-    sequence = sequences.get(picture.sequence) if picture else None
-    if sequence is None:
-        return None
-    if sequence.separate_planes:
-        reader.bits(2)
-    frame_num_at = reader.position
-    frame_num = reader.bits(sequence.frame_num_bits)
-    field = not sequence.frames_only and bool(reader.bits(1))
-    if field:
-        reader.bits(1)
-    if idr:
-        reader.ue()
-    order, order_at = None, 0
-    if sequence.order_type == 0:
-        order_at = reader.position
-        order = reader.bits(sequence.order_bits)
-        if picture.bottom_order_present and not field:
-            reader.se()
-    elif sequence.order_type == 1 and not sequence.order_always_zero:
-        reader.se()
-        if picture.bottom_order_present and not field:
-            reader.se()
-    return SliceHeader(first, kind, idr, reference, field, frame_num,
-                       frame_num_at, order, order_at, reader.position, picture,
-                       sequence)
 
 
 class PredictedSlice(NamedTuple):
@@ -153,73 +182,61 @@ def parse_predicted(unit, header):
     Returns:
         PredictedSlice | None: None if the slice ends within its header.
     """
-    for size in (_FRONT_BYTES, _HEADER_BYTES):  # the first nearly always does
-        try:
-            return _read_predicted(to_text(_front(unit, size)), header)
-        except (EOFError, IndexError):
-            continue
-    return None
+    return (_parse_predicted(header.text, header)
+            or len(unit) > _FRONT_BYTES and _parse_predicted(
+                to_text(_front(unit, _HEADER_BYTES)), header) or None)
 
 
-def _read_predicted(text, header):
-    # Without a `BitReader`: stacks of pictures read thousands a second.
-    picture, chroma = header.picture, header.sequence.chroma_array_type
-    at = header.end
-    if picture.redundant_count_present:
-        at = past_codes(text, at)
-    references = picture.references[0]
-    if text[at] == '1':
-        end = past_codes(text, at + 1)
-        references, at = int(text[at + 1:end], 2), end
-    else:
-        at += 1
-    if text[at] == '1':  # reference list modification (7.3.3.1)
-        at += 1
-        while text[at:at + 5] != _LAST_MODIFICATION:
-            at = past_codes(text, at, 2)
-        at += 5
-    else:
-        at += 1
-    start = at
-    if picture.weighted:
-        at = _past_weights(text, at, references, chroma)
-    weights = text[start:at]
-    if header.reference:
-        at = _past_marking(text, at, header.idr)
-    start = at
-    at = past_codes(text, at, 1 + picture.cabac)
-    coding = text[start:at]
-    if picture.filter_control_present:
-        end = past_codes(text, at)
-        switch, at = text[at:end], end
-        if switch != NO_FILTER:
-            at = past_codes(text, at, 2)
-    return PredictedSlice(references, weights, coding, at)
+def _parse_predicted(text, header):
+    picture = header.picture
+    front = _references(picture.redundant_count_present).match(
+        text, header.end)
+    if not front:
+        return None
+    count, = front.groups()
+    references = code_value(count) + 1 if count else picture.references[0]
+    if references > _MOST_REFERENCES:
+        return None
+    rest = _weights_and_coding(
+        picture.weighted and references, header.sequence.chroma_array_type,
+        header.reference, header.idr, picture.cabac,
+        picture.filter_control_present).match(text, front.end())
+    if not rest:
+        return None
+    return PredictedSlice(references, *rest.groups(), rest.end())
 
 
-def _past_weights(text, at, references, chroma):
-    """Go past a table of prediction weights (7.3.3.2)."""
-    at = past_codes(text, at, 2 if chroma else 1)
-    for _ in range(references):
-        at = past_codes(text, at + 1, 2) if text[at] == '1' else at + 1
+@lru_cache(maxsize=2)
+def _references(redundant_count_present):
+    """Return the syntax of the reference list; its group is a new length."""
+    return re.compile(_SMALL * redundant_count_present + _REFERENCES)
+
+
+@lru_cache(maxsize=128)
+def _weights_and_coding(weighted, chroma, reference, idr, cabac,
+                        filter_control_present):
+    """Return the syntax of a P slice's header behind the reference list.
+
+    Args:
+        weighted (int): References that have weights (7.3.3.2).
+        chroma (int): ChromaArrayType.
+        reference, idr (bool): As in `SliceHeader`.
+        cabac, filter_control_present (bool): As in `PictureParameters`.
+
+    Returns:
+        re.Pattern: Its groups are the weights, and what sets the entropy coder
+        and the quantiser.
+    """
+    weights = marking = ''
+    if weighted:
+        each = f'(?:0|1{_SMALL}{{2}})'
         if chroma:
-            at = past_codes(text, at + 1, 4) if text[at] == '1' else at + 1
-    return at
-
-
-def _past_marking(text, at, idr):
-    """Go past what happens to the decoded references (7.3.3.3)."""
-    if idr:
-        return at + 2
-    if text[at] != '1':
-        return at + 1
-    at += 1
-    while True:
-        end = past_codes(text, at)
-        operation, at = int(text[at:end], 2) - 1, end
-        if not operation:
-            return at
-        at = past_codes(text, at, {3: 2, 5: 0}.get(operation, 1))
+            each += f'(?:0|1{_SMALL}{{4}})'
+        weights = f'{_SMALL}{{{1 + bool(chroma)}}}(?:{each}){{{weighted}}}'
+    if reference:
+        marking = '..' if idr else _MARKING
+    return re.compile(f'({weights}){marking}({_SMALL}{{{1 + cabac}}})'
+                      + _FILTER * filter_control_present)
 
 
 def has_own_weights(header, rest):

@@ -14,8 +14,9 @@ _TALLEST = 1 << 14  # positions of vectors are exported as int16
 _KIND = 0x9f  # the bits of a unit's first byte that say what it is
 _LEFT_OUT = {6, 9, 12}  # messages, delimiters, filler: nothing of the picture
 _FILLER = bytes([12])
-_GAP = 4  # zeros between slices, see `_moved`
 _FRAMING = NalFormat(4)
+# Between slices, see `_moved`: an even number of bytes, and an odd one.
+_GAPS = [_FRAMING.join([_FILLER + bytes(zeros)]) for zeros in (5, 4)]
 # The first byte of a slice that no later picture refers to, so that the grey
 # picture remains the only reference for good.
 _DISPOSABLE = to_text(bytes([SLICE]))
@@ -28,6 +29,9 @@ _GREY = 2  # number of the parameter set of our own slices
 # their bits in a slice's header modulo 8: it can have any length that way.
 _NUMBERS = {0: (3, True), 1: (15, False), 2: (7, True), 3: (31, False),
             4: (0, True), 5: (63, False), 6: (1, True), 7: (127, False)}
+_CODES = {bits: (exp_golomb(number), NO_FILTER if filters else '')
+          for bits, (number, filters) in _NUMBERS.items()}
+_P_SLICE = exp_golomb(0)
 # A macroblock of the grey picture: 16x16, predicted from its neighbours'
 # average, which is grey at the start, and no coefficients. By chroma format.
 _GREY_BLOCK = {0: '0010011', 1: '00100111', 2: '00100111', 3: '001001111'}
@@ -60,10 +64,10 @@ class H264Stacker(Stacker):
 
     def part(self, data):
         slices, picture = [], None
-        units = self._framing.split(data)
-        if not self._framing.is_whole(units, data):
+        if not self._framing.is_whole(data):
             return None
-        for unit in units:
+        for start, end in self._framing.spans(data):
+            unit = data[start:end]
             if not unit or unit[0] in _LEFT_OUT:
                 if b'x264' in unit:
                     return None  # FFmpeg works around faults of old versions
@@ -78,7 +82,7 @@ class H264Stacker(Stacker):
             rest = parse_predicted(unit, header)
             if rest is None:
                 return None
-            slices.append(_ready(unit, header, rest, data.find(unit)))
+            slices.append(_ready(unit, header, rest, start))
         return (picture, slices) if slices else None
 
     def _stackable(self, header):
@@ -179,21 +183,18 @@ def _moved(blocks, position, first, bits, data, bit, place):
         position (int): Where the slice is put.
         first, bits, data, bit, place: What `_ready` returned.
     """
-    front = _DISPOSABLE + exp_golomb(first + blocks, 0)  # a P slice
-    if place is None:
-        number, filters = _NUMBERS[(bit - len(front + bits)) % 8]
-    else:
-        number, filters = _NUMBERS[0]
-    front += exp_golomb(number) + bits + (NO_FILTER if filters else '')
+    front = _DISPOSABLE + exp_golomb(first + blocks) + _P_SLICE
+    number, no_filter = _CODES[
+        (bit - len(front + bits)) % 8 if place is None else 0]
+    front += number + bits + no_filter
     if place is None:
         if bit:
             front += to_text(data[:1])[bit:]
             data = data[1:]
         place = 0
     unit = from_text(front, '1')
-    odd = position + 2 * _FRAMING.length_size + _GAP + 1 + len(unit) + place & 1
-    return _FRAMING.join(
-        [_FILLER + bytes(_GAP + odd), escape(unit + data)])
+    gap = _GAPS[position + _FRAMING.length_size + len(unit) + place & 1]
+    return gap + _FRAMING.join([escape(unit + data)])
 
 
 def _global_header(sequence, pictures):

@@ -64,15 +64,16 @@ def read_sample_table(reader):
         moov = _find_moov(reader)
         if moov is None:
             return None
-        boxes = list(_boxes(moov, 0, len(moov)))
-        if any(kind == b'mvex' for kind, _, _ in boxes):
+        boxes = _boxes(moov, 0, len(moov))
+        facts = {kind: start for kind, start, _ in boxes}
+        if b'mvex' in facts:
             return None  # fragmented
         for kind, start, end in boxes:
             if kind == b'trak':
                 track = _leaves(moov, start, end)
                 handler = track[b'hdlr'][0] + 8
                 if moov[handler:handler + 4] == b'vide':
-                    return _video_track(moov, track)
+                    return _video_track(moov, track, facts.get(b'mvhd'))
     except (KeyError, IndexError, ValueError, OverflowError):
         return None
     return None
@@ -142,7 +143,7 @@ def _number(data, start, size=4):
     return int.from_bytes(data[start:start + size], 'big')
 
 
-def _video_track(moov, track):
+def _video_track(moov, track, movie):
     entry = _sample_entry(moov, *track[b'stsd'])
     if entry is None:
         return None
@@ -167,7 +168,8 @@ def _video_track(moov, track):
     start, _ = track[b'mdhd']
     long = moov[start] == 1
     scale = _number(moov, start + (20 if long else 12))
-    if not scale or not _shows_everything(moov, track, time, scale):
+    if not scale or not _shows_everything(moov, track, time, scale,
+                                          movie):
         return None
     rotation = _rotation(moov, *track[b'tkhd'])
     if rotation is None:
@@ -224,13 +226,18 @@ def _positions(moov, track, size):
     samples = np.repeat(runs[:, 1], lengths)  # in each chunk
     if len(samples) != len(chunks) or samples.sum() != len(size):
         raise ValueError('the chunks do not add up')
-    chunk_of_sample = np.repeat(np.arange(len(chunks)), samples)
     first = np.cumsum(samples) - samples
-    return chunks[chunk_of_sample] + before - before[first][chunk_of_sample]
+    return before + np.repeat(chunks - before[first], samples)
 
 
-def _shows_everything(moov, track, time, scale):
-    """Tell whether the edit list hides no sample."""
+def _shows_everything(moov, track, time, scale, movie):
+    """Tell whether the edit list hides no sample.
+
+    Args:
+        moov (bytes), track (dict): The boxes.
+        time (np.ndarray), scale (int): Of the samples, units a second.
+        movie (int | None): Where the movie's own header begins.
+    """
     if b'elst' not in track:
         return True
     start, _ = track[b'elst']
@@ -243,18 +250,12 @@ def _shows_everything(moov, track, time, scale):
     reordered = b'ctts' in track
     if begin > (time.min() if reordered else time[0]):
         return False
-    movie_scale = _movie_scale(moov)
+    movie_scale = movie and _number(
+        moov, movie + (20 if moov[movie] == 1 else 12))
     if not movie_scale:
         return False
     last = time.max() if reordered else time[-1]
     return begin + round(length * scale / movie_scale) > last
-
-
-def _movie_scale(moov):
-    for kind, start, _ in _boxes(moov, 0, len(moov)):
-        if kind == b'mvhd':
-            return _number(moov, start + (20 if moov[start] == 1 else 12))
-    return 0
 
 
 def _rotation(moov, start, end):

@@ -6,6 +6,7 @@ stood. Its optional part is as long as one likes, by whole bits, and is chosen
 so that the macroblocks that follow begin at the same bit of a byte as before:
 they, and the stuffing behind them, are copied byte by byte.
 """
+import re
 from typing import NamedTuple
 
 from .bits import BitReader, from_text, to_text
@@ -49,22 +50,20 @@ class Mpeg4Stacker(Stacker):
     def __init__(self, extradata, volume, layer):
         self._extradata, self._volume, self._layer = extradata, volume, layer
         self._codings = {}
+        # A P-VOP's header (6.2.5): seconds gone by, each a one; a marker; the
+        # time; another one; that it is coded; rounding; what `part` returns.
+        self._header = re.compile(
+            f'{_PREDICTED}1*01.{{{layer.time_bits}}}11.'
+            '(...)(?!00000)(.....)(?!000)(...)')
 
     def part(self, data):
         if not data.startswith(_VOP) or data.find(_START_CODE, 4) > 0:
             return None
-        text = to_text(data[4:_HEADER_BYTES])
-        # Seconds gone by, each a one; a marker; the time; another one.
-        second = text.find('0', 2) + 1
-        coded = second + 1 + self._layer.time_bits + 1
-        flags = text[coded:coded + 2 + 3 + 5 + 3]
-        if (text[:2] != _PREDICTED or len(flags) < 13 or not second
-                or text[second] + text[coded - 1] + flags[0] != '111'):
+        header = self._header.match(to_text(data[4:_HEADER_BYTES]))
+        if not header:
             return None
-        threshold, quantiser, reach = flags[2:5], flags[5:10], flags[10:13]
-        if reach == '000' or quantiser == '00000':
-            return None
-        return (threshold, reach), (data, quantiser, 32 + coded + 13)
+        threshold, quantiser, reach = header.groups()
+        return (threshold, reach), (data, quantiser, 32 + header.end())
 
     def coding(self, key, count):
         if count not in self._codings:

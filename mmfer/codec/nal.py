@@ -19,24 +19,27 @@ class NalFormat:
 
     def split(self, data):
         """Return the NAL units of a packet as a list of bytes."""
-        if not self.length_size:
-            return split_start_codes(data)
-        units, position, size = [], 0, self.length_size
-        while position + size < len(data):
-            length = int.from_bytes(data[position:position + size], 'big')
-            position += size
-            units.append(data[position:position + length])
-            position += length
-        return units
+        return [data[start:end] for start, end in self.spans(data)]
 
-    def is_whole(self, units, data):
-        """Tell whether a packet holds its units and nothing else.
+    def spans(self, data):
+        """Return where the NAL units of a packet begin and end."""
+        size = self.length_size
+        if not size:
+            return _between_start_codes(data)
+        spans, position, last = [], 0, len(data)
+        while position + size < last:
+            start = position + size
+            position = start + int.from_bytes(data[position:start], 'big')
+            spans.append((start, min(position, last)))
+        return spans
 
-        Args:
-            units (list[bytes]): What `split` returned.
-            data (bytes): The packet.
-        """
-        return not self.length_size or self.join(units) == data
+    def is_whole(self, data):
+        """Tell whether a packet holds whole units and nothing else."""
+        size, position = self.length_size, 0
+        while size and position < len(data):
+            position += size + int.from_bytes(
+                data[position:position + size], 'big')
+        return position == len(data) or not size
 
     def join(self, units):
         """Frame NAL units; the inverse of `split`."""
@@ -47,11 +50,9 @@ class NalFormat:
             for unit in units)
 
 
-def split_start_codes(data):
-    """Return the NAL units between the start codes of an Annex B string."""
+def _between_start_codes(data):
+    """Return where the NAL units of an Annex B string begin and end."""
     starts = [match.end() for match in _START_CODE.finditer(data)]
     ends = [start - 3 for start in starts[1:]] + [len(data)]
-    return [
-        data[start:end].rstrip(b'\x00')
-        for start, end in zip(starts, ends) if end > start
-    ]
+    return [(start, start + len(data[start:end].rstrip(b'\x00')))
+            for start, end in zip(starts, ends) if end > start]

@@ -40,7 +40,7 @@ class PacketReader:
         self._true_keys = self._display = None
         self._headers = {}
         self._last = None, b''
-        self._window = 0, b''
+        self._window = 0, reader.loaded
 
     def __len__(self):
         return len(self.order)

@@ -2,13 +2,15 @@
 """Pictures that are decoded as one come out as if decoded alone."""
 
 import gc
+import re
 
 import av
 import numpy as np
 import pytest
 
 from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
-from mmfer.codec.bits import BitReader, exp_golomb, from_text, to_text
+from mmfer.codec.bits import (BitReader, code_pattern, code_value, exp_golomb,
+                              from_text, to_text)
 from mmfer.codec.decoder import grey_options
 from mmfer.codec.decoder_pool import forget_decoders
 from mmfer.codec.grey import make_decoder, padded_packet
@@ -212,15 +214,16 @@ def test_texts_of_bits():
     reader = BitReader(from_text(text))
     assert [reader.ue() for _ in values] == values
     assert reader.position == len(text)
-    reader.position = 0
-    reader.skip(len(values))
-    assert reader.position == len(text)
+    codes = re.compile(f'({code_pattern(16)})' * len(values)).match(text)
+    assert list(map(code_value, codes.groups())) == values
+    assert codes.end() == len(text)
+    assert not re.match(code_pattern(15), exp_golomb(2**16))
     assert to_text(from_text('101', fill='1')) == '10111111'
     assert from_text('') == b''
-    with pytest.raises(EOFError):
-        BitReader(b'\0\0').skip()
-    with pytest.raises(EOFError):
-        BitReader(b'\x01').skip()
+    for data in (b'\0\0', b'\x01'):
+        assert not re.match(code_pattern(32), to_text(data))
+        with pytest.raises(EOFError):
+            BitReader(data).ue()
 
 
 def test_layers_of_mpeg4_that_are_not_understood(make_clip):
