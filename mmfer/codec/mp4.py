@@ -217,17 +217,18 @@ def _positions(moov, track, size):
     chunks = _integers(moov, start + 8, _number(moov, start + 4), width=width)
     start, _ = track[b'stsc']
     runs = _integers(moov, start + 8, _number(moov, start + 4), 3)
-    before = np.cumsum(size) - size
+    before = size.cumsum() - size
     if len(chunks) == 1 and runs.tolist() == [[1, len(size), 1]]:
         return chunks[0] + before
     if (runs[:, 2] != 1).any():
         raise ValueError('several sample descriptions')
-    lengths = np.diff(np.append(runs[:, 0] - 1, len(chunks)))
-    samples = np.repeat(runs[:, 1], lengths)  # in each chunk
+    edges = runs[:, 0].tolist() + [len(chunks) + 1]
+    lengths = [end - start for start, end in zip(edges, edges[1:])]
+    samples = runs[:, 1].repeat(lengths)  # in each chunk
     if len(samples) != len(chunks) or samples.sum() != len(size):
         raise ValueError('the chunks do not add up')
-    first = np.cumsum(samples) - samples
-    return before + np.repeat(chunks - before[first], samples)
+    first = samples.cumsum() - samples
+    return before + (chunks - before[first]).repeat(samples)
 
 
 def _shows_everything(moov, track, time, scale, movie):
