@@ -10,7 +10,9 @@ class BitReader:
     """Read big-endian bit fields from the front of a byte string.
 
     Args:
-        data (bytes): The bytes, already free of emulation prevention.
+        data (bytes | str): The bytes, already free of emulation prevention,
+            or all their bits, see `text`.
+        position (int): Where to begin. Defaults to 0.
 
     Attributes:
         text (str): All bits, '0' and '1': Python finds the next one in a text
@@ -25,9 +27,9 @@ class BitReader:
 
     __slots__ = ('text', 'position')
 
-    def __init__(self, data):
-        self.text = to_text(data)
-        self.position = 0
+    def __init__(self, data, position=0):
+        self.text = data if isinstance(data, str) else to_text(data)
+        self.position = position
 
     def bits(self, count):
         """Return the next ``count`` bits as an unsigned integer.

@@ -10,9 +10,9 @@ chain is a deterministic feature of the stream, not an approximate picture.
 """
 import av
 
-from .decoder import GreyDecoder
 from .errors import TRANSCODE_ADVICE, DamagedPacket, UnsupportedStream
 from .frame_residual import read_residual, vector_data
+from .grey_decoder import GreyDecoder
 from .motion_chain import MotionChain
 
 _PREDICTED = 'PS'

@@ -79,8 +79,7 @@ def _skip_scaling_list(reader, size):
 
 def _sequence_parameters(payload):
     """Parse a sequence parameter set (7.3.2.1.1) up to frame_mbs_only."""
-    reader = BitReader(payload)
-    reader.position = 8
+    reader = BitReader(payload, 8)
     profile = reader.bits(8)
     reader.bits(16)
     number = reader.ue()
@@ -123,8 +122,7 @@ def _sequence_parameters(payload):
 
 def _picture_parameters(payload):
     """Parse a picture parameter set (7.3.2.2)."""
-    reader = BitReader(payload)
-    reader.position = 8
+    reader = BitReader(payload, 8)
     number, number_ends = reader.ue(), reader.position
     sequence = reader.ue()
     cabac = bool(reader.bits(1))

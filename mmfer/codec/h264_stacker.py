@@ -144,9 +144,8 @@ class H264Stacker(Stacker):
 
 def _set_number(unit):
     """Return the number of a parameter set."""
-    reader = BitReader(unescape(unit[:12]))
-    reader.position = 32 if unit[0] & 31 == SPS else 8
-    return reader.ue()
+    position = 32 if unit[0] & 31 == SPS else 8
+    return BitReader(unescape(unit[:12]), position).ue()
 
 
 def _ready(unit, header, rest, position):
@@ -232,8 +231,7 @@ def _read_size(unit, sequence):
         _Size | None: None if it is cut off, or shows a part that does not
         begin at the upper left corner.
     """
-    reader = BitReader(unescape(unit))
-    reader.position = sequence.sizes_at
+    reader = BitReader(unescape(unit), sequence.sizes_at)
     try:
         reader.ue()
         reader.bits(1)

@@ -5,10 +5,10 @@ from functools import lru_cache
 
 from .bits import BitReader, to_text
 from .bitstream import Bitstream
-from .mpeg4_stacker import Mpeg4Stacker, read_layer
+from .mpeg4_layer import find_layer, read_layer, read_plain
+from .mpeg4_stacker import Mpeg4Stacker
 
 _VOP = b'\x00\x00\x01\xb6'
-_VOL = re.compile(rb'\x00\x00\x01[\x20-\x2f]')
 _PICTURE = b'\x00\x00\x01\x00'
 _SEQUENCE = b'\x00\x00\x01\xb3'
 _EXTENSION = b'\x00\x00\x01\xb5'
@@ -30,24 +30,24 @@ class Mpeg4Bitstream(Bitstream):
 
     def __init__(self, extradata=b''):
         super().__init__(extradata)
-        self._volume = _video_object_layer(self.extradata)
-        self._time_bits, self._low_delay = _layer_facts(self._volume)
+        self._header = find_layer(self.extradata)
+        self._layer = read_layer(self._header)
         self.stacker = _stacker(self.extradata)
 
     def picture_type(self, data):
         start = data.find(_VOP)
         if start < 0 or start + 4 >= len(data):
             return '?'
-        if self._time_bits is None:
-            self._time_bits, _ = _layer_facts(_video_object_layer(data))
+        if self._layer is None:
+            self._layer = read_layer(find_layer(data))
         kind = 'IPBS'[data[start + 4] >> 6]
-        if self._time_bits is not None and not self._after_time(
+        if self._layer is not None and not self._after_time(
                 data[start + 4:start + 16], 1):
             return 'N'
         return kind
 
     def times_may_be_wrong(self):
-        return not self._low_delay
+        return self._layer is None or not self._layer.low_delay
 
     def grey_picture(self, width, height, headers=b''):
         return _unless_aligned('mpeg4', width, height, 16)
@@ -56,10 +56,10 @@ class Mpeg4Bitstream(Bitstream):
         """Read one of the bits behind the time: a marker, vop_coded."""
         if not header[0] & 0x20 and len(header) > 3:  # within one second
             word = int.from_bytes(header[:4], 'big')
-            return bool(word >> 27 - self._time_bits - skip & 1)
+            return bool(word >> 27 - self._layer.time_bits - skip & 1)
         bits = to_text(header)
         second = bits.find('0', 2)  # behind a one for each second gone by
-        at = second + 2 + self._time_bits + skip
+        at = second + 2 + self._layer.time_bits + skip
         return second >= 0 and bits[at:at + 1] == '1'
 
     def pictures(self, data):
@@ -79,68 +79,24 @@ class Mpeg4Bitstream(Bitstream):
         if not data.startswith(_VOP) or data.find(b'\x00\x00\x01', 4) > 0:
             return True
         # Without this marker FFmpeg takes another width of the time for true.
-        return self._time_bits is None or not self._after_time(data[4:16], 0)
+        return self._layer is None or not self._after_time(data[4:16], 0)
 
     def own_headers(self, data):
         if data.startswith(_VOP):
             return b''
-        volume = _video_object_layer(data[:max(data.find(_VOP), 0)])
-        if not volume or volume == self._volume:
+        header = find_layer(data[:max(data.find(_VOP), 0)])
+        if not header or header == self._header:
             return b''
         return data[:data.find(_VOP)]
-
-
-def _video_object_layer(data):
-    """Return the bytes of the video object layer header, b'' if none."""
-    match = _VOL.search(data)
-    if not match:
-        return b''
-    end = data.find(b'\x00\x00\x01', match.end())
-    return data[match.start():end if end > 0 else len(data)]
 
 
 @lru_cache(maxsize=64)
 def _stacker(extradata):
     """Return the stacker of a stream, which many clips share, or None."""
-    volume = _video_object_layer(extradata)
-    layer = volume and read_layer(volume)
-    if not layer:
-        return None
-    begin = extradata.find(volume)
-    return Mpeg4Stacker(extradata, (begin, begin + len(volume)), layer)
-
-
-@lru_cache(maxsize=64)
-def _layer_facts(volume):
-    """Read what is needed of a video object layer header (6.2.3).
-
-    Returns:
-        tuple: Width of vop_time_increment, None without a header; and whether
-        the header promises that no B pictures follow.
-    """
-    if not volume:
-        return None, False
-    reader, low_delay = BitReader(volume[4:]), False
-    try:
-        reader.bits(1 + 8)
-        version = 1
-        if reader.bits(1):
-            version = reader.bits(4)
-            reader.bits(3)
-        if reader.bits(4) == 15:  # extended pixel aspect ratio
-            reader.bits(16)
-        if reader.bits(1):  # vol_control_parameters
-            reader.bits(2)
-            low_delay = bool(reader.bits(1))
-            if reader.bits(1):
-                reader.bits(79)
-        if reader.bits(2) == 3 and version != 1:
-            reader.bits(4)
-        reader.bits(1)
-        resolution = reader.bits(16)
-    except EOFError:
-        return None, False
-    return max((resolution - 1).bit_length(), 1), low_delay
+    header = find_layer(extradata)
+    layer = read_layer(header)
+    plain = layer and read_plain(layer)
+    return Mpeg4Stacker(extradata, header, layer, plain) if plain else None
 
 
 class Mpeg12Bitstream(Bitstream):

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple, Union
 
-from mmfer.codec import decoder, pictures, stack_decoder
+from mmfer.codec import grey_decoder, pictures, stack_decoder
 from mmfer.codec.decoder_pool import forget_decoders
 from mmfer.codec.grey import make_decoder
 
@@ -47,7 +47,7 @@ def listen_to_decoders() -> Iterator[List[bytes]]:
     def make(*args, **kwargs):
         return _Listener(make_decoder(*args, **kwargs), heard)
 
-    users = (decoder, pictures, stack_decoder)
+    users = (grey_decoder, pictures, stack_decoder)
     forget_decoders()  # these would not be heard
     for module in users:
         module.make_decoder = make

@@ -11,10 +11,10 @@ import pytest
 from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
 from mmfer.codec.bits import (BitReader, code_pattern, code_value, exp_golomb,
                               from_text, to_text)
-from mmfer.codec.decoder import grey_options
 from mmfer.codec.decoder_pool import forget_decoders
 from mmfer.codec.grey import make_decoder, padded_packet
-from mmfer.codec.mpeg4_stacker import read_layer
+from mmfer.codec.grey_decoder import grey_options
+from mmfer.codec.mpeg4_layer import find_layer, read_layer, read_plain
 from mmfer.codec.stack_decoder import StackDecoder
 from mmfer.testing import fingerprint, panning
 from mmfer.testing.decoded_packets import decoded_types, listen_to_decoders
@@ -229,10 +229,12 @@ def test_texts_of_bits():
 def test_layers_of_mpeg4_that_are_not_understood(make_clip):
     with CompressedVideo(make_clip('mpeg4')) as video:
         extradata = video.index.extradata
-    volume = extradata[extradata.find(b'\x00\x00\x01\x20'):]
-    layer = read_layer(volume)
-    assert (layer.width, layer.height) == (96, 80)
-    assert not read_layer(volume[:12])
-    allowed = (layer.bits[:layer.resync_at] + '0'
-               + layer.bits[layer.resync_at + 1:])
-    assert read_layer(from_text(allowed)) is None
+    header = find_layer(extradata)
+    layer = read_layer(header)
+    plain = read_plain(layer)
+    assert (plain.width, plain.height) == (96, 80)
+    assert read_layer(header[:8]) is None
+    assert read_plain(read_layer(header[:12])) is None
+    allowed = (layer.bits[:plain.resync_at] + '0'
+               + layer.bits[plain.resync_at + 1:])
+    assert read_plain(read_layer(from_text(allowed))) is None

@@ -20,9 +20,9 @@ import numpy as np  # noqa: E402
 from mmfer.atomic import write_json  # noqa: E402
 from mmfer.codec import CompressedVideo, VideoIndex  # noqa: E402
 from mmfer.codec.bytesource import ByteReader  # noqa: E402
-from mmfer.codec.decoder import grey_options  # noqa: E402
 from mmfer.codec.frame_residual import vector_data  # noqa: E402
 from mmfer.codec.grey import planes  # noqa: E402
+from mmfer.codec.grey_decoder import grey_options  # noqa: E402
 from mmfer.codec.motion import VectorList  # noqa: E402
 from mmfer.codec.packets import PREDICTED, PacketReader  # noqa: E402
 from mmfer.codec.stack_decoder import StackDecoder  # noqa: E402
