@@ -11,6 +11,7 @@ from .errors import (CompressedVideoError, DamagedPacket, NotPredicted,
                      NoVideoStream, TruncatedFile, UnsupportedCodec,
                      UnsupportedStream)
 from .index import VideoIndex
+from .memory import keep_freed_memory
 from .residual import Residual
 from .transcode import TranscodeReport, read_provenance, transcode
 from .video import CompressedVideo
@@ -21,3 +22,5 @@ __all__ = [
     'TruncatedFile', 'UnsupportedCodec', 'UnsupportedStream', 'VideoIndex',
     'read_provenance', 'transcode'
 ]
+
+keep_freed_memory()
