@@ -68,6 +68,8 @@ class SampleSegments(BaseTransform):
     def _clip_starts(self, total: int, length: int) -> np.ndarray:
         """Place the windows; shape (num_clips, )."""
         spare = total - length
+        if not spare:
+            return np.zeros(self.num_clips, np.int64)
         if self.test_mode:
             places = (np.arange(self.num_clips) + 0.5) / self.num_clips
             return np.floor(places * (spare + 1)).astype(np.int64)
