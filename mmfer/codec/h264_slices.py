@@ -14,7 +14,7 @@ from .bits import (BitReader, code_pattern, code_value, exp_golomb, from_text,
 from .h264_parameters import PictureParameters, SequenceParameters
 
 SLICE, IDR_SLICE, MESSAGE = 1, 5, 6
-_HEADER_BYTES = 400  # a slice header with 32 weighted references fits
+_HEADER_BYTES = 640  # a slice header with 32 weighted references fits
 _FRONT_BYTES = 64  # what stands before the reference lists fits
 NO_FILTER = exp_golomb(1)  # disable_deblocking_filter_idc
 _NEVER = '(x)?'  # a group that matches nothing
@@ -180,7 +180,8 @@ def parse_predicted(unit, header):
         header (SliceHeader): What `parse_slice` made of it.
 
     Returns:
-        PredictedSlice | None: None if the slice ends within its header.
+        PredictedSlice | None: None if the slice ends within its header, or
+        holds there what cannot be.
     """
     return (_parse_predicted(header.text, header)
             or len(unit) > _FRONT_BYTES and _parse_predicted(

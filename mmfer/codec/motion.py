@@ -113,7 +113,7 @@ class VectorList:
             numbers += rows * (
                 self._picture if inside is None else self._picture[inside])
         numbers *= columns
-        numbers += x
+        numbers += x.astype(np.intp)  # sooner than a sum of two types
         return inside, numbers
 
     def _in_one_piece(self):
