@@ -2,10 +2,9 @@
 """Freed memory stays with the process, for the next clip.
 
 The GNU C library gives the end of its heap back to the system as soon as it is
-free, and the next clip gets it again page by page, which took an eighth of the
-time of reading a chain and a quarter of that of a training loader's worker
-(`tools/benchmark`). How much it keeps follows the blocks that the program
-frees: up to twice the size of the largest one (mallopt(3),
+free, and the next clip gets it again page by page, which costs a good part of
+what reading a small clip costs. How much the library keeps follows the blocks
+that the program frees: up to twice the size of the largest one (mallopt(3),
 `M_MMAP_THRESHOLD`).
 """
 import numpy as np
