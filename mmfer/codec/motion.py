@@ -15,7 +15,10 @@ VECTOR = np.dtype({
 })
 # The same bytes as int16 columns, to look at many fields at once.
 _COLUMNS = VECTOR.itemsize // 2
-_SIZE, _X, _Y = 2, 5, 6
+_SIZE, _X, _Y, _SCALE = 2, 5, 6, 16
+_MOTION = 6  # column of motion_x if the columns are int32; motion_y follows
+# Two float32, x and y: numpy moves them as one number much sooner.
+_PAIR = np.int64
 _BLOCK_SIZE = np.frombuffer(bytes([16, 16]), np.int16)[0]
 
 
@@ -72,21 +75,31 @@ class VectorList:
             np.ndarray: float32 (T, H/8, W/8, 2), pixels (x, y) from the block
             to its reference; 0 where no vector covers the cell.
         """
-        records = np.frombuffer(self._data, VECTOR)
-        motion = np.empty((len(records), 2), np.float32)
-        scale = np.maximum(records['motion_scale'], np.float32(1))
-        np.divide(records['motion_x'], scale, out=motion[:, 0])
-        np.divide(records['motion_y'], scale, out=motion[:, 1])
+        motion = as_pairs(self._pixels())
         inside, block = self._blocks()
         if inside is None and self._in_one_piece():
-            blocks = np.zeros((self._count, ) + self._block_shape() + (2, ),
-                              np.float32)
-            blocks.reshape(-1, 2)[block] = motion
-            return self._cut(_spread(blocks))
-        grid = self._empty_cells()
-        for cell, number in self._parts():
-            grid[cell] = motion[number]
-        return self._visible(grid)
+            blocks = np.zeros((self._count, ) + self._block_shape(), _PAIR)
+            blocks.reshape(-1)[block] = motion
+            grid = self._cut(_spread(blocks))
+        else:
+            grid = self._empty_cells()
+            for cell, number in self._parts():
+                grid[cell] = motion[number]
+            grid = self._visible(grid)
+        return as_floats(grid)
+
+    def _pixels(self):
+        """Return all vectors in pixels, float32 (N, 2)."""
+        words = np.frombuffer(self._data, np.int32).reshape(
+            -1, VECTOR.itemsize // 4)
+        motion = words[:, _MOTION:_MOTION + 2].astype(np.float32)
+        scale = self._table[:, _SCALE]
+        first = scale[0] if len(scale) else 1
+        if (scale == first).all():
+            motion /= np.float32(max(first, 1))
+        else:
+            motion /= np.maximum(scale, 1)[:, None].astype(np.float32)
+        return motion
 
     def _blocks(self):
         """Return which vectors lie inside, and the block of each of them.
@@ -160,13 +173,12 @@ class VectorList:
     def _empty_cells(self):
         """Return flat maps, with room behind for damaged streams."""
         rows, columns = self._coded_shape()
-        length = self._count * rows * columns + columns + 1
-        return np.zeros((length, 2), np.float32)
+        return np.zeros(self._count * rows * columns + columns + 1, _PAIR)
 
     def _visible(self, flat):
-        shape = (self._count, ) + self._coded_shape()
-        cells = flat[:np.prod(shape)]
-        return self._cut(cells.reshape(shape + flat.shape[1:]))
+        rows, columns = self._coded_shape()
+        cells = flat[:self._count * rows * columns]
+        return self._cut(cells.reshape(self._count, rows, columns))
 
     def _cut(self, cells):
         """Leave the cells out that lie beyond the visible edge."""
@@ -176,15 +188,25 @@ class VectorList:
             cells[:, :self._shape[0], :self._shape[1]])
 
 
+def as_pairs(motion):
+    """Return contiguous float32 (..., 2) as one number for each pair."""
+    return motion.view(_PAIR)[..., 0]
+
+
+def as_floats(pairs):
+    """Return what `as_pairs` returned as float32 (..., 2) again."""
+    return pairs[..., None].view(np.float32)
+
+
 def _spread(blocks):
     """Spread maps of 16x16 blocks over cells, (T, H/16, …) to (T, H/8, …)."""
-    return blocks.repeat(2, 1).repeat(2, 2)
+    return blocks.repeat(2, 2).repeat(2, 1)
 
 
 def dense(grid, height, width, side=CELL):
     """Spread a cell map over pixels, (H/8, W/8, ...) to (H, W, ...)."""
-    tall = np.repeat(np.repeat(grid, side, 0), side, 1)
-    return tall[:height, :width]
+    # Whole rows are repeated last, as they are copied in one piece.
+    return grid.repeat(side, 1).repeat(side, 0)[:height, :width]
 
 
 def turned_cells(height, width, turns):

@@ -2,7 +2,7 @@
 """Motion accumulated over a row of pictures."""
 import numpy as np
 
-from .motion import CELL, VectorList
+from .motion import CELL, VectorList, as_floats, as_pairs
 
 _AT_ONCE = 64  # pictures whose vectors are put into maps together
 
@@ -55,8 +55,8 @@ class MotionChain:
             if self._motion is None:
                 self._motion, self._inter = step, inter
             else:
-                past = self._motion.reshape(-1, 2)
-                self._motion = step + past.take(source, 0)
+                self._motion = step + as_floats(
+                    as_pairs(self._motion).take(source))
                 self._inter = inter & self._inter.take(source)
             if number in self._wanted:
                 self._found[number] = self._motion.copy(), self._inter.copy()

@@ -48,6 +48,11 @@ def _rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return values.astype(dtype)
 
 
+def _scaled(img: np.ndarray, gain: float) -> np.ndarray:
+    """Multiply, round and clip in one pass."""
+    return cv2.addWeighted(img, gain, img, 0, 0)  # the latter adds nothing
+
+
 def _with_channels(img: np.ndarray, first: np.ndarray) -> np.ndarray:
     """A new picture whose first channels are replaced."""
     if first.shape == img.shape:
@@ -176,11 +181,13 @@ class ResidualScale(BaseTransform):
         imgs = _pictures(results)
         for number in range(_num_own(results)):
             img = imgs[number]
-            own = img if channels == img.shape[2] else np.ascontiguousarray(
-                img[..., :channels])
-            # Rounds and clips in one pass; the second summand is nothing.
-            scaled = cv2.addWeighted(own, gain, own, 0, 0)
-            imgs[number] = _with_channels(img, scaled.reshape(own.shape))
+            if channels == img.shape[2]:
+                imgs[number] = _scaled(img, gain).reshape(img.shape)
+            else:
+                planes = list(cv2.split(img))
+                planes[:channels] = [_scaled(plane, gain)
+                                     for plane in planes[:channels]]
+                imgs[number] = cv2.merge(planes)
         results['imgs'] = imgs
         return results
 
