@@ -152,10 +152,10 @@ class PacketReader:
             index = int(shown_at[number])
             if index < 0:
                 continue  # empty, or discarded by an edit list
-            self.data(number, ahead=True)
+            data = self.data(number, ahead=True)
             kind = self.picture_type(index)
             if kind in types or kind == 'I':
-                yield number, kind, self.data(number), self.headers(number)
+                yield number, kind, data, self.headers(number)
 
     def _shown_at(self):
         """Display index of each packet, -1 if not shown; made once, because
