@@ -67,7 +67,8 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
     """Encode a clip so that its residuals are exact and carry information.
 
     The default, MPEG-4 Part 2 at a fine constant quantiser without B
-    pictures, is the cheapest to read and needs no caveat.
+    pictures, is the cheapest to read and needs no caveat. The same pictures
+    and settings give the same file.
 
     Args:
         source (str | PathLike | Iterable[np.ndarray]): A video file, a folder
@@ -92,6 +93,8 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             own defaults, but for the quantiser of the MPEG codecs, and
             ignores `gop` and `crf`. Defaults to 'residual'.
         options (dict, optional): More options of FFmpeg's encoder; these win.
+            `x264-params` replaces all that is set here, `cpu-independent`
+            included, without which x264 does not code alike each time.
         progress (Callable[[int], None], optional): Called with the number of
             pictures written after each.
         overwrite (bool): Replace an existing file. Defaults to False.
@@ -237,14 +240,14 @@ def _encoder_options(codec, gop, qscale, crf, profile):
     options = {'threads': '1'}
     gop = _WHOLE_CLIP if gop is None else gop
     if codec == 'h264':
+        # Else some pictures are coded now in one way, now in another: x264's
+        # choice depends on the processor, and on what is left in memory.
+        x264 = 'cpu-independent=1'
         if profile == 'residual':
-            options.update({
-                'crf': str(crf),
-                'bf': '0',
-                'x264-params': f'keyint={gop}:min-keyint={min(gop, 250)}:'
-                               'ref=1:weightp=0:scenecut=0:open-gop=0',
-            })
-        return options
+            options.update({'crf': str(crf), 'bf': '0'})
+            x264 += (f':keyint={gop}:min-keyint={min(gop, 250)}:'
+                     'ref=1:weightp=0:scenecut=0:open-gop=0')
+        return {**options, 'x264-params': x264}
     # `global_quality` is ignored here: a constant quantiser needs both ends.
     options.update({'qmin': str(qscale), 'qmax': str(qscale)})
     if profile == 'residual':
