@@ -64,9 +64,10 @@ class H264Stacker(Stacker):
 
     def part(self, data):
         slices, picture = [], None
-        if not self._framing.is_whole(data):
+        spans = self._framing.spans(data)
+        if not self._framing.is_whole(spans, data):
             return None
-        for start, end in self._framing.spans(data):
+        for start, end in spans:
             unit = data[start:end]
             if not unit or unit[0] in _LEFT_OUT:
                 if b'x264' in unit:

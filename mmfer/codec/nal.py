@@ -22,24 +22,29 @@ class NalFormat:
         return [data[start:end] for start, end in self.spans(data)]
 
     def spans(self, data):
-        """Return where the NAL units of a packet begin and end."""
+        """Return where the NAL units of a packet begin and end.
+
+        In a packet that is cut off the last one ends behind the data.
+        """
         size = self.length_size
         if not size:
             return _between_start_codes(data)
-        spans, position, last = [], 0, len(data)
-        while position + size < last:
+        spans, position = [], 0
+        while position + size < len(data):
             start = position + size
             position = start + int.from_bytes(data[position:start], 'big')
-            spans.append((start, min(position, last)))
+            spans.append((start, position))
         return spans
 
-    def is_whole(self, data):
-        """Tell whether a packet holds whole units and nothing else."""
-        size, position = self.length_size, 0
-        while size and position < len(data):
-            position += size + int.from_bytes(
-                data[position:position + size], 'big')
-        return position == len(data) or not size
+    def is_whole(self, spans, data):
+        """Tell whether a packet holds whole units and nothing else.
+
+        Args:
+            spans (list[tuple]): What `spans` returned.
+            data (bytes): The packet.
+        """
+        return not self.length_size or bool(
+            spans and spans[-1][1] == len(data))
 
     def join(self, units):
         """Frame NAL units; the inverse of `split`."""

@@ -111,13 +111,13 @@ def test_the_same_pictures_give_the_same_file(tmp_path, profile):
     for item in list(faces)[::3]:
         pictures, found = list(render_clip(item)), set()
         for _ in range(3):
-            left = [rng.integers(0, 256, size, dtype=np.uint8)
-                    for size in rng.integers(1000, 300000, 20)][::2]
+            litter = [rng.integers(0, 256, size, dtype=np.uint8)
+                      for size in rng.integers(1000, 300000, 20)]
+            del litter[::2]  # holes between what stays
             transcode(pictures, out, codec='h264', profile=profile,
                       overwrite=True)
             found.add(out.read_bytes())
         assert len(found) == 1, item.name
-    assert left
 
 
 def test_sources_agree(tmp_path):
