@@ -128,12 +128,11 @@ class H264Bitstream(Bitstream):
         return self.format.join(units)
 
     def is_weighted(self, data):
-        header = self.slice_header(data)
-        if (header is None or header.kind != 'P' or not header.picture.weighted
-                or header.picture.slice_groups):
-            return False
-        rest = parse_predicted(_first_slice(self._units(data)), header)
-        return rest is not None and has_own_weights(header, rest)
+        units = self._units(data)
+        unit = _first_slice(units)
+        slice_ = unit and parse_predicted(unit, self._sets(units))
+        return bool(slice_ and not slice_.picture.slice_groups
+                    and has_own_weights(slice_))
 
     def _sets(self, units):
         """Return the parameter sets in force for the slices of a packet."""

@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple, Optional
 
-from .bits import (BitReader, code_pattern, code_value, exp_golomb, from_text,
-                   to_text, unescape)
+from .bits import (BitReader, code_pattern, code_value, exp_golomb, to_text,
+                   unescape)
 from .h264_parameters import PictureParameters, SequenceParameters
 
 SLICE, IDR_SLICE, MESSAGE = 1, 5, 6
@@ -21,6 +21,7 @@ _NEVER = '(x)?'  # a group that matches nothing
 # Codes by the most zeros that a valid one begins with: those of small values,
 # of a macroblock's or a picture's number, and any.
 _SMALL, _NUMBER, _ANY = map(code_pattern, (8, 17, 32))
+_P_TYPES = {exp_golomb(0), exp_golomb(5)}
 # First macroblock, type, number of the parameter set.
 _FRONT = re.compile(f'.{{8}}({_NUMBER})({_SMALL})({_SMALL})')
 # Length of the reference list, its modifications (7.3.3.1).
@@ -37,7 +38,6 @@ class SliceHeader(NamedTuple):
     """The front of a slice header, with bit positions to rewrite it.
 
     Attributes:
-        text (str): The bits of the unit's front, a text of '0' and '1'.
         first (int): Its first macroblock.
         kind (str): 'P', 'B', 'I' or 'S' (switching slices SP and SI).
         reference (bool): Later pictures may refer to this one.
@@ -47,7 +47,6 @@ class SliceHeader(NamedTuple):
         picture, sequence: The parameter sets in force.
     """
 
-    text: str
     first: int
     kind: str
     idr: bool
@@ -105,24 +104,25 @@ def parse_slice(unit, sets):
         return None
     frame_num, field, order = numbers.groups()
     return SliceHeader(
-        text, first, 'PBISS'[kind % 5], idr, bool(unit[0] >> 5 & 3),
+        first, 'PBISS'[kind % 5], idr, bool(unit[0] >> 5 & 3),
         field is not None, int(frame_num, 2), numbers.start(1),
         None if order is None else int(order, 2), numbers.start(3),
         numbers.end(), picture, sequence)
 
 
 @lru_cache(maxsize=64)
-def _numbers(bottom_order_present, sequence, idr):
+def _numbers(bottom_order_present, sequence, idr, rest=''):
     """Return the syntax of what numbers a picture.
 
     Args:
         bottom_order_present (bool): Of the picture parameter set.
         sequence (SequenceParameters): The sequence parameter set.
         idr (bool): The picture is one that all decoding can start at.
+        rest (str): The syntax of what follows. Defaults to ''.
 
     Returns:
         re.Pattern: Its groups are frame_num, field_pic_flag if that is set,
-        and pic_order_cnt_lsb if there is one.
+        and pic_order_cnt_lsb if there is one; then those of the rest.
     """
     planes = '..' if sequence.separate_planes else ''
     frame_num = f'(.{{{sequence.frame_num_bits}}})'
@@ -133,7 +133,8 @@ def _numbers(bottom_order_present, sequence, idr):
         order = f'(.{{{sequence.order_bits}}})' + bottom
     elif sequence.order_type == 1 and not sequence.order_always_zero:
         order += _ANY + bottom
-    return re.compile(planes + frame_num + field + _NUMBER * idr + order)
+    return re.compile(
+        planes + frame_num + field + _NUMBER * idr + order + rest)
 
 
 def _front(unit, size):
@@ -155,62 +156,75 @@ def end_of_front(unit, header):
 
 
 class PredictedSlice(NamedTuple):
-    """The rest of a P slice's header, behind the picture's numbers.
+    """The header of a P slice, but for what numbers its picture.
 
     Attributes:
+        first (int): Its first macroblock.
         references (int): Length of the reference list.
         weights (str): The bits of the table of prediction weights, a text of
             '0' and '1'.
         coding (str): The bits that set the entropy coder and the quantiser.
         end (int): Bit position in the unescaped NAL unit where the slice's
             data begin.
+        picture, sequence: The parameter sets in force.
     """
 
+    first: int
     references: int
     weights: str
     coding: str
     end: int
+    picture: PictureParameters
+    sequence: SequenceParameters
 
 
-def parse_predicted(unit, header):
-    """Parse the rest of a P slice's header.
+def parse_predicted(unit, sets):
+    """Parse the whole header of a P slice.
 
     Args:
         unit (bytes): The NAL unit.
-        header (SliceHeader): What `parse_slice` made of it.
+        sets (tuple): What `parameter_sets` returned.
 
     Returns:
-        PredictedSlice | None: None if the slice ends within its header, or
-        holds there what cannot be.
+        PredictedSlice | None: None if it is another slice, ends within its
+        header, holds there what cannot be, or its sets are unknown.
     """
-    return (_parse_predicted(header.text, header)
+    return (_parse_predicted(_front(unit, _FRONT_BYTES), sets)
             or len(unit) > _FRONT_BYTES and _parse_predicted(
-                to_text(_front(unit, _HEADER_BYTES)), header) or None)
+                _front(unit, _HEADER_BYTES), sets) or None)
 
 
-def _parse_predicted(text, header):
-    picture = header.picture
-    front = _references(picture.redundant_count_present).match(
-        text, header.end)
+def _parse_predicted(data, sets):
+    text = to_text(data)
+    front = _FRONT.match(text)
     if not front:
         return None
-    count, = front.groups()
+    first, kind, number = front.groups()
+    sequences, pictures = sets
+    picture = pictures.get(code_value(number))
+    sequence = sequences.get(picture.sequence) if picture else None
+    if sequence is None or kind not in _P_TYPES:
+        return None
+    idr = data[0] & 31 == IDR_SLICE
+    middle = _numbers(
+        picture.bottom_order_present, sequence, idr,
+        _SMALL * picture.redundant_count_present + _REFERENCES).match(
+            text, front.end())
+    if not middle:
+        return None
+    count = middle[4]
     references = code_value(count) + 1 if count else picture.references[0]
     if references > _MOST_REFERENCES:
         return None
     rest = _weights_and_coding(
-        picture.weighted and references, header.sequence.chroma_array_type,
-        header.reference, header.idr, picture.cabac,
-        picture.filter_control_present).match(text, front.end())
+        picture.weighted and references, sequence.chroma_array_type,
+        bool(data[0] >> 5 & 3), idr, picture.cabac,
+        picture.filter_control_present).match(text, middle.end())
     if not rest:
         return None
-    return PredictedSlice(references, *rest.groups(), rest.end())
-
-
-@lru_cache(maxsize=2)
-def _references(redundant_count_present):
-    """Return the syntax of the reference list; its group is a new length."""
-    return re.compile(_SMALL * redundant_count_present + _REFERENCES)
+    return PredictedSlice(
+        code_value(first), references, *rest.groups(), rest.end(), picture,
+        sequence)
 
 
 @lru_cache(maxsize=128)
@@ -240,20 +254,20 @@ def _weights_and_coding(weighted, chroma, reference, idr, cabac,
                       + _FILTER * filter_control_present)
 
 
-def has_own_weights(header, rest):
+def has_own_weights(slice_):
     """Tell whether a P slice's weights differ from no weighting (7.3.3.2).
 
     Args:
-        header (SliceHeader), rest (PredictedSlice): The slice.
+        slice_ (PredictedSlice): The slice.
     """
-    if not rest.weights:
+    if not slice_.weights:
         return False
-    chroma = header.sequence.chroma_array_type
-    reader = BitReader(from_text(rest.weights))
+    chroma = slice_.sequence.chroma_array_type
+    reader = BitReader(slice_.weights)
     unit = 1 << reader.ue()
     chroma_unit = 1 << reader.ue() if chroma else 1
     own = False
-    for _ in range(rest.references):
+    for _ in range(slice_.references):
         if reader.bits(1):
             weight, offset = reader.se(), reader.se()
             own |= weight != unit or offset != 0

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from .bits import BitReader, escape, exp_golomb, from_text, to_text, unescape
 from .h264_parameters import PPS, SPS
-from .h264_slices import (IDR_SLICE, NO_FILTER, SLICE, parse_predicted,
-                          parse_slice)
+from .h264_slices import IDR_SLICE, NO_FILTER, SLICE, parse_predicted
 from .nal import NalFormat
 from .stacker import BLOCK, StackCoding, Stacker
 
@@ -73,21 +72,18 @@ class H264Stacker(Stacker):
                 if b'x264' in unit:
                     return None  # FFmpeg works around faults of old versions
                 continue
-            header = unit[0] & _KIND == SLICE and parse_slice(unit, self._sets)
-            if (not header or header.kind != 'P'
-                    or picture not in (None, header.picture)):
+            slice_ = unit[0] & _KIND == SLICE and parse_predicted(
+                unit, self._sets)
+            if not slice_ or picture not in (None, slice_.picture):
                 return None
-            picture = header.picture
-            if not slices and not self._stackable(header):
+            picture = slice_.picture
+            if not slices and not self._stackable(slice_):
                 return None
-            rest = parse_predicted(unit, header)
-            if rest is None:
-                return None
-            slices.append(_ready(unit, header, rest, start))
+            slices.append(_ready(unit, slice_, start))
         return (picture, slices) if slices else None
 
-    def _stackable(self, header):
-        picture, sequence = header.picture, header.sequence
+    def _stackable(self, slice_):
+        picture, sequence = slice_.picture, slice_.sequence
         if (not sequence.frames_only or sequence.separate_planes
                 or picture.slice_groups or picture.redundant_count_present):
             return False
@@ -149,11 +145,11 @@ def _set_number(unit):
     return BitReader(unescape(unit[:12]), position).ue()
 
 
-def _ready(unit, header, rest, position):
+def _ready(unit, slice_, position):
     """Return a slice for `_moved`.
 
     Args:
-        unit (bytes), header (SliceHeader), rest (PredictedSlice): The slice.
+        unit (bytes), slice_ (PredictedSlice): The slice.
         position (int): Where in its packet the unit begins.
 
     Returns:
@@ -161,13 +157,13 @@ def _ready(unit, header, rest, position):
         on, a text; the slice's data, from the first bit's byte on; the bit;
         and the byte's place in the packet if whole bytes follow, else None.
     """
-    payload, end = unescape(unit), rest.end
-    bits = ''.join((_NEXT, _reference_list(rest.references), rest.weights,
-                    rest.coding))
-    if header.picture.cabac:  # the data begin with a whole byte
+    payload, end = unescape(unit), slice_.end
+    bits = ''.join((_NEXT, _reference_list(slice_.references), slice_.weights,
+                    slice_.coding))
+    if slice_.picture.cabac:  # the data begin with a whole byte
         start = -(-end // 8)
-        return header.first, bits, payload[start:], 0, position + start
-    return header.first, bits, payload[end // 8:], end % 8, None
+        return slice_.first, bits, payload[start:], 0, position + start
+    return slice_.first, bits, payload[end // 8:], end % 8, None
 
 
 def _moved(blocks, position, first, bits, data, bit, place):

@@ -3,6 +3,7 @@
 import os
 import zipfile
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import av
 import numpy as np
@@ -68,6 +69,14 @@ class VideoIndex:
 
     def __len__(self):
         return len(self.order)
+
+    @cached_property
+    def known_types(self):
+        """Picture types in display order, a list; '.' where not yet known.
+
+        Whoever reads packets with this index fills it in.
+        """
+        return list(self.types or '.' * len(self))
 
     @classmethod
     def build(cls, source):

@@ -35,7 +35,7 @@ class PacketReader:
                                         reader.name)
         self.order = index.order
         self._reader = reader
-        self._types = list(index.types or '.' * len(index))
+        self._types = index.known_types
         self._keys = np.flatnonzero(index.key).tolist()
         self._true_keys = self._display = None
         self._headers = {}

@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -129,17 +130,14 @@ def packet_cases(clips, count, first_seed):
         at, size = int(index.position[number]), int(index.size[number])
         if at < 0:
             packet = damaged(index.payloads[number], seed, 1 + seed % 8)
-            changed = VideoIndex(
-                **{
-                    **vars(index), 'payloads': {
-                        **index.payloads, number: packet
-                    }
-                })
+            changed = replace(
+                index, payloads={**index.payloads, number: packet})
             broken = data
         else:
             packet = damaged(data[at:at + size], seed, 1 + seed % 8)
             packet = packet[:size].ljust(size, b'\0')
-            broken, changed = data[:at] + packet + data[at + size:], index
+            broken = data[:at] + packet + data[at + size:]
+            changed = replace(index)  # which has learnt nothing yet
         shown = np.flatnonzero(index.order == number)
         wanted = tuple(int(i) for i in shown[:1]) or (0, )
         name = f'packet {number} of {os.path.basename(path)} seed {seed}'

@@ -54,12 +54,17 @@ class Writer:
         value = self.number(least, most)
         return exp_golomb(2 * value - 1 if value > 0 else -2 * value)
 
-    def p_slice(self):
-        """Return a NAL unit and what its header says."""
+    def p_slice(self, kind=None):
+        """Return a NAL unit and what its header says.
+
+        With `kind` it has that slice type, but remains what it was.
+        """
         sequence, picture = self.sequence, self.picture
         idr, reference = self.chance(.1), self.chance(.7)
         first, field = self.number(0, 139263), False
-        text = exp_golomb(first, self.random.choice([0, 5]), picture.number)
+        if kind is None:
+            kind = self.random.choice([0, 5])
+        text = exp_golomb(first, kind, picture.number)
         text += self.bits(2) if sequence.separate_planes else ''
         frame_num = self.bits(sequence.frame_num_bits)
         frame_num_at, text = 8 + len(text), text + frame_num
@@ -86,15 +91,16 @@ class Writer:
                 exp_golomb(1), exp_golomb(self.random.choice([0, 2]))
                 + self.signed(-6, 6) + self.signed(-6, 6)
             ])
-        kind = (5 if idr else 1) | (self.random.randint(1, 3) << 5
-                                    if reference else 0)
+        front = (5 if idr else 1) | (self.random.randint(1, 3) << 5
+                                     if reference else 0)
         data = from_text(text + self.bits(self.random.randint(8, 800)))
-        return bytes([kind]) + escape(data), dict(
-            first=first, kind='P', idr=idr, reference=reference, field=field,
+        return bytes([front]) + escape(data), dict(
+            first=first, kind='PBISS'[kind % 5], idr=idr, reference=reference, field=field,
             frame_num=int(frame_num, 2), frame_num_at=frame_num_at,
             order=int(order, 2) if order else None,
             order_at=order_at if order else -1,
-            end=end), (count, weights, coding, 8 + len(text))
+            end=end), (first, count, weights, coding, 8 + len(text), picture,
+                       sequence)
 
     def references(self, text):
         """Return the length of the reference list and the text so far."""
@@ -146,7 +152,7 @@ def test_random_headers(seed):
         assert {name: getattr(header, name) for name in facts} == facts
         assert header.picture is writer.picture
         assert header.sequence is writer.sequence
-        assert parse_predicted(unit, header) == rest
+        assert parse_predicted(unit, writer.sets) == rest
         cut = end_of_front(unit, header)
         assert 8 * len(unescape(unit[:cut])) >= header.end
 
@@ -155,21 +161,31 @@ def test_random_headers(seed):
 def test_headers_that_are_cut_off(seed):
     writer = Writer(seed)
     for _ in range(20):
-        unit, facts, (*_, end) = writer.p_slice()
+        unit, facts, rest = writer.p_slice()
+        end = PredictedSlice(*rest).end
         payload = unescape(unit)
         for size in range(1, -(-end // 8)):
-            header = parse_slice(escape(payload[:size]), writer.sets)
-            if 8 * size < facts['end']:
-                assert header is None
-            else:
-                assert parse_predicted(escape(payload[:size]), header) is None
+            cut = escape(payload[:size])
+            header = parse_slice(cut, writer.sets)
+            assert (header is None) == (8 * size < facts['end'])
+            assert parse_predicted(cut, writer.sets) is None
 
 
 def test_sets_that_are_unknown():
     writer = Writer(0)
     unit, *_ = writer.p_slice()
-    assert parse_slice(unit, ({}, writer.sets[1])) is None
-    assert parse_slice(unit, (writer.sets[0], {})) is None
+    for sets in (({}, writer.sets[1]), (writer.sets[0], {})):
+        assert parse_slice(unit, sets) is None
+        assert parse_predicted(unit, sets) is None
+
+
+@pytest.mark.parametrize('kind', range(10))
+def test_only_p_slices_are_read_as_such(kind):
+    writer = Writer(kind)
+    unit, facts, rest = writer.p_slice(kind)
+    assert parse_slice(unit, writer.sets).kind == facts['kind']
+    expected = rest if facts['kind'] == 'P' else None
+    assert parse_predicted(unit, writer.sets) == expected
 
 
 def test_more_references_than_there_can_be():
@@ -178,8 +194,8 @@ def test_more_references_than_there_can_be():
                                       redundant_count_present=False)
     sets = writer.sets[0], {0: picture}
     unit = bytes([1]) + from_text(exp_golomb(0, 0, 0) + '0' * 40 + '1' * 400)
-    header = parse_slice(unit, sets)
-    assert header is not None and parse_predicted(unit, header) is None
+    assert parse_slice(unit, sets) is not None
+    assert parse_predicted(unit, sets) is None
 
 
 def test_numbers_that_are_too_wide():
@@ -196,8 +212,6 @@ def test_numbers_that_are_too_wide():
 def test_weights_that_change_nothing():
     writer = Writer(0)
     sequence = writer.sequence._replace(chroma_array_type=1)
-    unit, facts, _ = writer.p_slice()
-    header = parse_slice(unit, writer.sets)._replace(sequence=sequence)
     for weights, own in (('', False),
                          (exp_golomb(2, 1) + '00', False),
                          # The weight of one, no offset: 4 of 4, 2 of 2.
@@ -207,5 +221,5 @@ def test_weights_that_change_nothing():
                           True),
                          (exp_golomb(2, 1) + '0' + '1'
                           + exp_golomb(3, 0, 3, 1), True)):
-        rest = PredictedSlice(1, weights, '', 0)
-        assert has_own_weights(header, rest) is own
+        slice_ = PredictedSlice(0, 1, weights, '', 0, writer.picture, sequence)
+        assert has_own_weights(slice_) is own

@@ -2,6 +2,7 @@
 """The index points at the bytes that a demuxer returns."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,28 @@ def test_saved_and_pickled_indices_serve_as_well(make_clip, tmp_path, coding,
             assert video.picture_types == kinds
             assert [fingerprint(r) for r in video.residuals_at(range(26))
                     ] == wanted
+
+
+def test_types_once_read_are_not_read_again(make_clip, monkeypatch):
+    """The second video that is opened with an index knows more."""
+    path = make_clip('h264_bframes', count=26)
+    index = VideoIndex.build(path)
+    with CompressedVideo(path, index=index) as video:
+        first = video.residual_at(20, 'nearest_p')
+        assert '.' in index.known_types
+        kinds = video.picture_types
+    assert ''.join(index.known_types) == kinds
+
+    def never(self, data):
+        raise AssertionError('its type is known')
+
+    with CompressedVideo(path, index=index) as video:
+        monkeypatch.setattr(
+            type(video._bitstream), 'picture_type', never)
+        assert video.picture_types == kinds
+        again = video.residual_at(20, 'nearest_p')
+        assert fingerprint(again) == fingerprint(first)
+    assert replace(index).known_types == ['.'] * 26
 
 
 def test_an_index_that_is_none_is_named(tmp_path):
