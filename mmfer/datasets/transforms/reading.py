@@ -117,8 +117,9 @@ class ReadResiduals(BaseTransform):
             CompressedVideoError: The stream has no usable residuals.
         """
         with results.pop('video') as video:
-            residuals = self._read(video, results)
-            imgs = [self._array(residual) for residual in residuals]
+            # Nothing must hold the residuals when the video is closed: what
+            # they have not been asked for would be copied.
+            imgs = [self._array(r) for r in self._read(video, results)]
         results['imgs'] = imgs
         results['img_shape'] = imgs[0].shape[:2]
         results['modality'] = 'Residual'

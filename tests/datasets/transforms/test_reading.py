@@ -1,4 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+import os
+import pickle
+
 import numpy as np
 import pytest
 
@@ -62,6 +65,55 @@ def test_a_changed_file_gets_a_new_index(clip, tmp_path):
         results = opening(dict(filename=str(path)))
         assert results['total_frames'] == count
         results['video'].close()
+
+
+def _indices(opening, *paths):
+    """Open files in turn and return their indices."""
+    indices = []
+    for path in paths:
+        with opening(dict(filename=path))['video'] as video:
+            indices.append(video.index)
+    return indices
+
+
+@pytest.mark.parametrize('folder', [None, 'index'])
+def test_indices_are_kept_in_memory(clip, tmp_path, folder):
+    folder = folder and str(tmp_path / folder)
+    first, again = _indices(
+        OpenCompressedVideo(index_cache=folder), clip, clip)
+    assert again is first
+    first, again = _indices(
+        OpenCompressedVideo(index_cache=folder, pictures_kept=0), clip, clip)
+    assert again is not first
+
+
+def test_no_more_indices_are_kept_than_there_is_room_for(clip, tmp_path):
+    other = write_video(tmp_path / 'other.mp4', face_like(6, (64, 48)), 'mpeg4')
+    opening = OpenCompressedVideo(pictures_kept=25)
+    a, b, c, d = _indices(opening, clip, other, other, clip)
+    assert d is a and c is not b
+    opening = pickle.loads(pickle.dumps(OpenCompressedVideo(pictures_kept=26)))
+    a, b, c, d = _indices(opening, clip, other, other, clip)
+    assert d is a and c is b
+
+
+def test_packets_themselves_are_not_kept(tmp_path):
+    """Some containers scatter a packet; their indices hold its bytes."""
+    path = write_video(tmp_path / 'clip.ts', face_like(6, (64, 48)), 'mpeg4')
+    first, again = _indices(OpenCompressedVideo(), path, path)
+    assert first.payloads and again is not first
+
+
+def test_a_file_that_changes_is_indexed_anew(tmp_path):
+    """Also if its size stays the same."""
+    path, opening = tmp_path / 'clip.mp4', OpenCompressedVideo()
+    write_video(path, face_like(6, (64, 48)), 'mpeg4')
+    first, = _indices(opening, path)
+    data, state = path.read_bytes(), path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1000))
+    second, = _indices(opening, path)
+    assert second is not first
 
 
 @pytest.mark.parametrize('channels', ['bgr', 'yuv', 'y'])
@@ -179,4 +231,5 @@ def test_arguments_are_checked(kwargs):
 def test_repr():
     assert "mode='single'" in repr(ReadResiduals('single'))
     assert repr(ReadFrames()) == 'ReadFrames()'
-    assert 'index_cache=None' in repr(OpenCompressedVideo())
+    assert ('index_cache=None, pictures_kept=500000'
+            in repr(OpenCompressedVideo()))
