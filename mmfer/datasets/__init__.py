@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Data sets of labelled clips, and the transforms that read them."""
 from .annotations import AnnotationError, read_annotations
+from .collating import shared_memory_collate
 from .fer_dataset import FERDataset
 from .identity_file import IdentityEmbeddings, IdentityFileError
 from .samplers import ClassBalancedSampler
@@ -11,5 +12,5 @@ from .transforms import __all__ as _transforms
 __all__ = [
     'AnnotationError', 'ClassBalancedSampler', 'FERDataset',
     'IdentityEmbeddings', 'IdentityFileError', 'SubjectDataset',
-    'read_annotations', *_transforms
+    'read_annotations', 'shared_memory_collate', *_transforms
 ]

@@ -7,6 +7,8 @@ pytest.importorskip('mmaction')
 from mmaction.structures import ActionDataSample  # noqa: E402
 
 from mmfer.models import FERDataPreprocessor  # noqa: E402
+from mmfer.models.data_preprocessors.fer_data_preprocessor import \
+    _joined  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
 
@@ -51,6 +53,32 @@ def test_a_stacked_tensor_is_taken_too():
     processor = FERDataPreprocessor()
     assert torch.equal(
         processor(stacked)['inputs'], processor(batch)['inputs'])
+
+
+@pytest.mark.parametrize('how', [
+    'neighbours', 'a gap', 'backwards', 'twice', 'columns', 'one', 'floats'
+])
+def test_tensors_that_lie_together_are_taken_as_one(how):
+    values = torch.stack(_batch(count=6)['inputs'])
+    inputs = {
+        'neighbours': list(values[1:5]),
+        'a gap': list(values[::2]),
+        'backwards': list(values)[::-1],
+        'twice': [values[2], values[2]],
+        'columns': list(values.transpose(0, 2)),
+        'one': [values[3]],
+        'floats': [values[0], values[1].float()],
+    }[how]
+    expected = torch.stack(inputs) / 16 if how != 'floats' else torch.stack(
+        [tensor.float() for tensor in inputs]) / 16
+    ready = FERDataPreprocessor()(
+        dict(inputs=inputs, data_samples=None))['inputs']
+    assert torch.equal(ready, expected)
+    joined = _joined(inputs)
+    assert isinstance(joined, torch.Tensor) == (how in ('neighbours', 'one'))
+    if how == 'neighbours':
+        assert joined.data_ptr() == values[1].data_ptr()
+    assert _joined(dict(a=inputs)).keys() == {'a'}
 
 
 def test_pictures_of_different_sizes_are_padded():

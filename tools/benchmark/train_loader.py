@@ -3,7 +3,10 @@
 
 Compares the training pipeline of a config with mmaction2's on decoded RGB
 (decord, as its TSN configs ship it, and once more at our picture size), on
-clips of 3 s, with 0, 1, 2 … worker processes. CPU time is that of all
+clips of 3 s, with 0, 1, 2 … worker processes. A sample is all that a training
+step gets, pictures and labels. It reaches the training process as the runner
+of each would carry it: ours in shared memory that is used again, theirs by
+mmengine's collate function, and once more by ours. CPU time is that of all
 processes, without their start: clips per second *per core* is clips by CPU
 seconds. The order of the loaders is drawn anew in each round.
 """
@@ -55,7 +58,8 @@ def training_pipelines(size):
         size (int): Side of the clips; crops are 6/7 of it.
 
     Returns:
-        dict[str, list[dict]]: mmaction2's and ours.
+        dict[str, tuple]: mmaction2's and ours: list[dict], and the name of
+        the collate function.
     """
     crop = size * 6 // 7
 
@@ -81,24 +85,27 @@ def training_pipelines(size):
         dict(type='FormatShape', input_format='NCHW'),
         dict(type='PackActionInputs')
     ]
+    cropped = decoding + [dict(type='RandomCrop', size=crop)] + flipping
+    resized = decoding + [
+        dict(type='Resize', scale=(-1, 256)),
+        dict(type='MultiScaleCrop', input_size=224,
+             scales=(1, .875, .75, .66), random_crop=False,
+             max_wh_scale_gap=1),
+        dict(type='Resize', scale=(224, 224), keep_ratio=False)
+    ] + flipping
+    ours, theirs = 'mmfer.shared_memory_collate', 'pseudo_collate'
     return {
-        OURS: residuals(mode='single'),
-        'mmfer chained + motion': residuals(mode='chained', motion=True),
-        'decord, same crop':
-        decoding + [dict(type='RandomCrop', size=crop)] + flipping,
-        'decord, mmaction2 TSN':
-        decoding + [
-            dict(type='Resize', scale=(-1, 256)),
-            dict(type='MultiScaleCrop', input_size=224,
-                 scales=(1, .875, .75, .66), random_crop=False,
-                 max_wh_scale_gap=1),
-            dict(type='Resize', scale=(224, 224), keep_ratio=False)
-        ] + flipping,
+        OURS: (residuals(mode='single'), ours),
+        'mmfer chained + motion':
+        (residuals(mode='chained', motion=True), ours),
+        'decord, same crop': (cropped, theirs),
+        'decord, same crop, our collate': (cropped, ours),
+        'decord, mmaction2 TSN': (resized, theirs),
     }
 
 
 class Clips:
-    """Endless clips whose items tell what they cost.
+    """Endless clips, as a data set gives them.
 
     Args:
         paths (list[str]): Files, in turn.
@@ -117,26 +124,35 @@ class Clips:
         return self.length
 
     def __getitem__(self, index):
-        item = self.steps(
-            dict(filename=self.paths[index % len(self.paths)], label=0,
-                 start_index=0, modality='RGB'))
+        return self.steps(
+            dict(filename=self.paths[index % len(self.paths)],
+                 label=index % 7, start_index=0, modality='RGB'))
+
+
+class Timed:
+    """A collate function whose batches tell what they cost.
+
+    Args:
+        collate (str): Its registered name.
+    """
+
+    def __init__(self, collate):
+        from mmengine.registry import FUNCTIONS
+        self.collate = FUNCTIONS.get(collate)
+
+    def __call__(self, samples):
+        batch = self.collate(samples)
         # CPU time of this process so far: the last one of each counts.
-        return item['inputs'], os.getpid(), time.process_time()
+        return batch, os.getpid(), time.process_time()
 
 
-def collate(items):
-    """Stack the pictures, in a worker right into shared memory."""
-    from torch.utils.data import default_collate
-    return (default_collate([item[0] for item in items]), items[0][1],
-            items[-1][2])
-
-
-def load(paths, steps, workers, batch_size, batches):
+def load(paths, steps, collate, workers, batch_size, batches):
     """Time one pass.
 
     Args:
         paths (list[str]): Clips.
         steps (list[dict]): Training pipeline.
+        collate (str): Name of the function that makes batches.
         workers (int): Processes; 0 loads in this one.
         batch_size (int): Clips a batch.
         batches (int): Batches that count; as many batches as there are
@@ -149,7 +165,7 @@ def load(paths, steps, workers, batch_size, batches):
     ahead = max(1, workers)
     loader = iter(DataLoader(
         Clips(paths, steps, (batches + ahead) * batch_size), batch_size,
-        num_workers=workers, collate_fn=collate,
+        num_workers=workers, collate_fn=Timed(collate),
         prefetch_factor=1 if workers else None))
     started = {}
     for _ in range(ahead):
@@ -157,9 +173,9 @@ def load(paths, steps, workers, batch_size, batches):
         started[process] = seconds
     last, begin = dict(started), time.perf_counter()
     cpu, count = time.process_time(), 0
-    for inputs, process, seconds in loader:
+    for batch, process, seconds in loader:
         last[process] = seconds
-        count += len(inputs)
+        count += len(batch['data_samples'])
     wall = time.perf_counter() - begin
     cpu = time.process_time() - cpu
     if workers:
@@ -208,7 +224,7 @@ def run(args, folder):
                      for workers in args.workers]
             rng.shuffle(order)
             for name, workers in order:
-                measured = load(paths, pipelines[name], workers,
+                measured = load(paths, *pipelines[name], workers,
                                 args.batch_size, args.batches)
                 samples.setdefault(f'{name} | {workers}', []).append(measured)
             print(f'{label}: round {number + 1} of {args.rounds}',

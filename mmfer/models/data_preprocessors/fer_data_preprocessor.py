@@ -90,7 +90,7 @@ class FERDataPreprocessor(BaseDataPreprocessor):
             dict: ``inputs``: float32 tensor (B, ...) or a dict of such;
             ``data_samples``.
         """
-        data = self.cast_data(data)
+        data = self.cast_data(dict(data, inputs=_joined(data['inputs'])))
         inputs, data_samples = data['inputs'], data.get('data_samples')
         if isinstance(inputs, dict):
             if self.blending is not None:
@@ -115,6 +115,36 @@ class FERDataPreprocessor(BaseDataPreprocessor):
         if not isinstance(batch, torch.Tensor):
             batch = _stack(list(batch))
         return self.normalizers[name](batch)
+
+
+def _joined(batch: Union[Batch, dict]) -> Union[Batch, dict]:
+    """Take tensors as one if they lie one behind the other in memory.
+
+    ``mmfer.shared_memory_collate`` puts them so: nothing needs to be copied,
+    and one tensor goes to the device instead of many.
+
+    Args:
+        batch (Tensor | Sequence[Tensor] | dict): The tensors, by stream if
+            there are several.
+
+    Returns:
+        Tensor | Sequence[Tensor] | dict: The same, or stacked.
+    """
+    if isinstance(batch, dict):
+        return {name: _joined(stream) for name, stream in batch.items()}
+    if isinstance(batch, torch.Tensor):
+        return batch
+    first = batch[0]
+    begin, size = first.data_ptr(), first.numel() * first.element_size()
+    memory = first.untyped_storage().data_ptr()
+    for number, tensor in enumerate(batch):
+        if (tensor.shape != first.shape or tensor.dtype != first.dtype
+                or not tensor.is_contiguous() or tensor.requires_grad
+                or tensor.untyped_storage().data_ptr() != memory
+                or tensor.data_ptr() != begin + number * size):
+            return batch
+    return first.as_strided((len(batch), *first.shape),
+                            (first.numel(), *first.stride()))
 
 
 def _stack(tensors: List[torch.Tensor]) -> torch.Tensor:
