@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+import torch
 
 pytest.importorskip('mmaction')
 pytest.importorskip('decord')
@@ -49,15 +50,15 @@ def test_cpu_time_of_workers_counts_and_waiting_does_not(tool):
     """Each clip costs a known time; sleeping costs none."""
 
     def costly(_):
-        import torch
         time.sleep(.02)
         end = time.process_time() + .02
         while time.process_time() < end:
             pass
-        return dict(inputs=torch.zeros(1))
+        return dict(inputs=torch.zeros(1), data_samples=None)
 
     for workers in (0, 1):
-        measured = tool.load(['x'], [costly], workers, 2, 4)
+        measured = tool.load(
+            ['x'], [costly], 'pseudo_collate', workers, 2, 4)
         assert measured['clips'] == 8
         assert .155 < measured['cpu'] < .4
         assert measured['wall'] > .28

@@ -94,7 +94,7 @@ def machine(load=None):
     """
     return dict(processor=processor(), cores=os.cpu_count(),
                 load=load or os.getloadavg(), system=platform.platform(),
-                python=platform.python_version())
+                python=sys.version)
 
 
 def processor():

@@ -4,9 +4,9 @@
 Compares the training pipeline of a config with mmaction2's on decoded RGB
 (decord, as its TSN configs ship it, and once more at our picture size), on
 clips of 3 s, with 0, 1, 2 … worker processes. A sample is all that a training
-step gets, pictures and labels. It reaches the training process as the runner
-of each would carry it: ours in shared memory that is used again, theirs by
-mmengine's collate function, and once more by ours. CPU time is that of all
+step gets, pictures and labels. It reaches the training process as the configs
+of each have it: ours in shared memory that is used again, theirs by mmengine's
+collate function; and each once more by the other's. CPU time is that of all
 processes, without their start: clips per second *per core* is clips by CPU
 seconds. The order of the loaders is drawn anew in each round.
 """
@@ -96,10 +96,11 @@ def training_pipelines(size):
     ours, theirs = 'mmfer.shared_memory_collate', 'pseudo_collate'
     return {
         OURS: (residuals(mode='single'), ours),
+        f'{OURS}, mmengine collate': (residuals(mode='single'), theirs),
         'mmfer chained + motion':
         (residuals(mode='chained', motion=True), ours),
         'decord, same crop': (cropped, theirs),
-        'decord, same crop, our collate': (cropped, ours),
+        'decord, same crop, mmfer collate': (cropped, ours),
         'decord, mmaction2 TSN': (resized, theirs),
     }
 
