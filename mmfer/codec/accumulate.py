@@ -9,9 +9,62 @@ coded residual.
 """
 import numpy as np
 
+from .frame_residual import vector_data
 from .grey import planes, sample_bits
 from .motion import VectorList, dense
+from .packets import PREDICTED
 from .residual import Residual
+
+
+def accumulated(pictures, packets, numbers, interpolation):
+    """Return accumulated residuals, decoding each group once.
+
+    Args:
+        pictures (PictureDecoder), packets (PacketReader): The video.
+        numbers (Collection[int]): Packets of P and I pictures.
+        interpolation (str): See `Accumulator`.
+
+    Returns:
+        dict[int, Residual]: By packet number; those that do not decode are
+        missing.
+    """
+    index, found = packets.index, {}
+    display = {int(p): i for i, p in enumerate(packets.order)}
+    for run in packets.groups(numbers):
+        accumulator = Accumulator(index.height, index.width, interpolation)
+        for number, frame in pictures.decode(run, motion=True):
+            shown = display.get(number)
+            kind = 'N' if shown is None else packets.picture_type(shown)
+            if not accumulator.accepts(frame):
+                continue  # reported by the caller if it was wanted
+            if kind == 'I':
+                accumulator.start(frame)
+            if not accumulator.started:
+                continue
+            if kind in PREDICTED:
+                accumulator.step(vector_data(frame))
+            if number in numbers:
+                found[number] = accumulator.residual(frame, kind)
+    return found
+
+
+def true_samples(pictures, packets, number):
+    """Return a true picture in the guise of a residual, for its format.
+
+    Args:
+        pictures (PictureDecoder), packets (PacketReader): The video.
+        number (int): Its packet.
+
+    Returns:
+        dict[int, Residual]: By packet number; empty if it does not decode.
+    """
+    accumulator = Accumulator(packets.index.height, packets.index.width)
+    for run in packets.groups([number]):
+        for shown, frame in pictures.decode(run):
+            if shown == number and accumulator.accepts(frame):
+                accumulator.start(frame)
+                return {number: accumulator.residual(frame, 'I')}
+    return {}
 
 
 class Accumulator:
@@ -138,4 +191,3 @@ def _bilinear(plane, x, y):
     upper = plane[top, left] * (1 - across) + plane[top, right] * across
     lower = plane[bottom, left] * (1 - across) + plane[bottom, right] * across
     return np.rint(upper * (1 - down) + lower * down).astype(np.int32)
-

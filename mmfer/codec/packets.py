@@ -133,6 +133,37 @@ class PacketReader:
             f'{self.name}: none of its {len(self)} pictures is predicted from '
             f'earlier ones alone; {TRANSCODE_ADVICE}')
 
+    def nearest_in_chain(self, index, start, types):
+        """Return the picture that serves another one in a chain.
+
+        Args:
+            index, start (int): Display indices: what is asked, and where the
+                chain begins.
+            types (str): Types of the pictures that take part.
+
+        Returns:
+            int: The display index of the nearest picture in the chain.
+
+        Raises:
+            NotPredicted: If no picture at or behind `start` is predicted.
+        """
+        first = next((i for i in range(start, len(self))
+                      if self.picture_type(i) in PREDICTED), None)
+        if first is None:
+            raise NotPredicted(
+                f'{self.name}: no picture at or behind {start} is predicted '
+                f'from earlier ones alone; start earlier or '
+                f'{TRANSCODE_ADVICE}')
+        begin = self.order[first]
+        for distance in range(len(self)):
+            for near in (index - distance, index + distance):
+                # A B picture coded before the first P has nothing behind it.
+                if (start <= near < len(self)
+                        and self.picture_type(near) in types
+                        and self.order[near] >= begin):
+                    return near
+        return first
+
     # -- runs of packets, in decoding order ---------------------------------
 
     def chain(self, start, last, types):

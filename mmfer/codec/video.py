@@ -2,16 +2,15 @@
 """Residuals, motion and pictures of a compressed video by display index."""
 import numpy as np
 
-from .accumulate import Accumulator
+from .accumulate import accumulated, true_samples
 from .bytesource import ByteReader
 from .chain import ChainWalker
 from .decoder import ResidualDecoder
-from .errors import (TRANSCODE_ADVICE, DamagedPacket, NotPredicted,
-                     UnsupportedCodec, UnsupportedStream)
-from .frame_residual import vector_data
+from .errors import (TRANSCODE_ADVICE, NotPredicted, UnsupportedCodec,
+                     UnsupportedStream)
 from .index import VideoIndex
 from .packets import PREDICTED, PacketReader
-from .pictures import decode_pictures
+from .pictures import PictureDecoder
 
 _OTHERWISE = ('nearest_p', 'zeros', 'error', 'pixels')
 
@@ -64,6 +63,7 @@ class CompressedVideo:
             self._check_size(max_pixels)
             self._template = None
             self._packets = PacketReader(self._reader, self.index)
+            self._pictures = PictureDecoder(self._packets)
             self._bitstream = self._packets.bitstream
             self._decoder = ResidualDecoder(self._bitstream, self.index.width,
                                             self.index.height, self.name)
@@ -218,22 +218,12 @@ class CompressedVideo:
                 near = self._packets.nearest(index, PREDICTED)
                 like = self.residual_at(near)
             except NotPredicted:
-                like = self._true_samples(index).rotated(self.rotation)
+                number = int(self.index.order[index])
+                found = true_samples(self._pictures, self._packets, number)
+                self._pictures.check_found(found, [index], [number])
+                like = found[number].rotated(self.rotation)
             self._template = like
         return self._template.empty(kind, index)
-
-    def _true_samples(self, index):
-        """Return a true picture in the guise of a residual, for its format."""
-        number = int(self.index.order[index])
-        accumulator = Accumulator(self.index.height, self.index.width)
-        for run in self._packets.groups([number]):
-            for shown, frame in self._decoded(run):
-                if shown == number and accumulator.accepts(frame):
-                    accumulator.start(frame)
-                    return accumulator.residual(frame, 'I')
-        raise DamagedPacket(
-            f'{self.name}: picture {index} does not decode; the file is '
-            'damaged there')
 
     # -- chains and accumulations ------------------------------------------
 
@@ -273,7 +263,7 @@ class CompressedVideo:
         if pictures == 'all' and self.codec in ('h264', 'hevc'):
             types += 'B'
         served = [
-            self._nearest_in_chain(packets.display_index(i), start, types)
+            packets.nearest_in_chain(packets.display_index(i), start, types)
             for i in indices
         ]
         if not served:
@@ -297,24 +287,6 @@ class CompressedVideo:
             residual.index = i
             results.append(residual.rotated(self.rotation))
         return results
-
-    def _nearest_in_chain(self, index, start, types):
-        packets = self._packets
-        first = next((i for i in range(start, len(self))
-                      if packets.picture_type(i) in PREDICTED), None)
-        if first is None:
-            raise NotPredicted(
-                f'{self.name}: no picture at or behind {start} is predicted '
-                f'from earlier ones alone; start earlier or '
-                f'{TRANSCODE_ADVICE}')
-        begin = packets.order[first]
-        for distance in range(len(self)):
-            for near in (index - distance, index + distance):
-                # A B picture coded before the first P has nothing behind it.
-                if start <= near < len(self) and packets.picture_type(
-                        near) in types and packets.order[near] >= begin:
-                    return near
-        return first
 
     def accumulated_at(self, indices, interpolation='integer'):
         """Return CoViAR's accumulated residuals: true pictures minus I.
@@ -345,25 +317,9 @@ class CompressedVideo:
             for i in indices
         ]
         numbers = [int(packets.order[i]) for i in served]
-        wanted, found = set(numbers), {}
-        display = {int(p): i for i, p in enumerate(packets.order)}
-        for run in packets.groups(wanted):
-            accumulator = Accumulator(self.index.height, self.index.width,
-                                      interpolation)
-            for number, frame in self._decoded(run, motion=True):
-                index = display.get(number)
-                kind = 'N' if index is None else packets.picture_type(index)
-                if not accumulator.accepts(frame):
-                    continue  # reported below if it was wanted
-                if kind == 'I':
-                    accumulator.start(frame)
-                if not accumulator.started:
-                    continue
-                if kind in PREDICTED:
-                    accumulator.step(vector_data(frame))
-                if number in wanted:
-                    found[number] = accumulator.residual(frame, kind)
-        self._check_found(found, served, numbers)
+        found = accumulated(self._pictures, packets, set(numbers),
+                            interpolation)
+        self._pictures.check_found(found, served, numbers)
         return self._delivered(served, numbers, found)
 
     # -- true pictures -----------------------------------------------------
@@ -385,50 +341,8 @@ class CompressedVideo:
             list[np.ndarray]: uint8 (H, W, 3) RGB, turned upright.
         """
         self._reader.check_open()
-        packets = self._packets
-        served = [packets.display_index(i) for i in indices]
-        numbers = [int(packets.order[i]) for i in served]
-        if self.index.packed:
-            numbers = served  # a packet number may stand for two pictures
-            found = self._counted_frames(served)
-        else:
-            wanted = set(numbers)
-            found = {
-                number: self._upright(frame)
-                for run in packets.groups(wanted)
-                for number, frame in self._decoded(run) if number in wanted
-            }
-        self._check_found(found, served, numbers)
-        return [found[number].copy() if numbers.count(number) > 1 else
-                found[number] for number in numbers]
-
-    def _upright(self, frame):
-        picture = frame.to_ndarray(format='rgb24')
-        turns = -self.rotation // 90 % 4
-        return np.ascontiguousarray(np.rot90(picture, turns))
-
-    def _counted_frames(self, served):
-        """Decode from the start and count what comes out."""
-        found, last = {}, max(served, default=-1)
-        run = range(len(self.index.size))
-        for count, (_, frame) in enumerate(self._decoded(run)):
-            if count in served:
-                found[count] = self._upright(frame)
-            if count >= last:
-                break
-        return found
-
-    def _decoded(self, run, motion=False):
-        return decode_pictures(self._bitstream, self.index.width,
-                               self.index.height, self._packets.decodable(run),
-                               self.name, motion)
-
-    def _check_found(self, found, served, numbers):
-        for index, number in zip(served, numbers):
-            if number not in found:
-                raise DamagedPacket(
-                    f'{self.name}: picture {index} does not decode; the file '
-                    'is damaged there')
+        return self._pictures.pictures(
+            [self._packets.display_index(i) for i in indices])
 
 
 def _check_choice(name, value, allowed):
