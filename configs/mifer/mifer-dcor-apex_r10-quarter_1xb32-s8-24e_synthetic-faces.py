@@ -9,7 +9,7 @@ train_pipeline = _base_.train_pipeline[:2] + [
     dict(type='mmfer.JoinStreams', streams=('apex', ))
 ] + _base_.train_pipeline[4:-2] + [
     dict(type='mmfer.SplitStreams'),
-    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='mmfer.FormatResidual', input_format='NCHW'),
     dict(
         type='PackActionInputs',
         collect_keys=('imgs', 'apex'),

@@ -2,7 +2,7 @@
 # mmaction2's own SlowOnly on residuals: a 3D network, hence NCTHW.
 _base_ = 'residual_r10-quarter_1xb16-s8-24e_synthetic-faces-chained.py'
 
-shape = dict(type='FormatShape', input_format='NCTHW')
+shape = dict(type='mmfer.FormatResidual', input_format='NCTHW')
 train_pipeline = \
     _base_.train_pipeline[:-2] + [shape] + _base_.train_pipeline[-1:]
 val_pipeline = _base_.val_pipeline[:-2] + [shape] + _base_.val_pipeline[-1:]

@@ -71,7 +71,7 @@ def training_pipelines(size):
             dict(type='RandomCrop', size=crop),
             dict(type='mmfer.FlipResidual', flip_ratio=.5),
             dict(type='mmfer.ResidualScale', gain=(.8, 1.25)),
-            dict(type='FormatShape', input_format='NCHW'),
+            dict(type='mmfer.FormatResidual', input_format='NCHW'),
             dict(type='PackActionInputs')
         ]
 

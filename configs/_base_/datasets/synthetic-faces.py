@@ -15,7 +15,7 @@ train_pipeline = [
     dict(type='RandomCrop', size=96),
     dict(type='mmfer.FlipResidual', flip_ratio=0.5),
     dict(type='mmfer.ResidualScale', gain=(0.8, 1.25)),
-    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='mmfer.FormatResidual', input_format='NCHW'),
     dict(
         type='PackActionInputs',
         meta_keys=('img_shape', 'filename', 'subject', 'fold'))
@@ -25,7 +25,7 @@ val_pipeline = [
     dict(type='mmfer.SampleSegments', num_segments=8, test_mode=True),
     dict(type='mmfer.ReadResiduals', mode='chained', channels='y'),
     dict(type='CenterCrop', crop_size=96),
-    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='mmfer.FormatResidual', input_format='NCHW'),
     dict(
         type='PackActionInputs',
         meta_keys=('img_shape', 'filename', 'subject', 'fold'))

@@ -13,7 +13,7 @@ again as streams of their own::
     dict(type='mmfer.JoinStreams', streams=('keyframe', 'apex')),
     ...                                         # crops, resizing, flips
     dict(type='mmfer.SplitStreams'),
-    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='mmfer.FormatResidual', input_format='NCHW'),
     dict(type='PackActionInputs', collect_keys=('imgs', 'keyframe', 'apex'),
          algorithm_keys=('apex_valid', ))
 
