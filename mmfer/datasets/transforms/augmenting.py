@@ -129,10 +129,9 @@ class FlipResidual(BaseTransform):
             # A copy of its own: the same array may be listed twice.
             img = _mirrored(img)
             if number < own and motion_x < img.shape[2]:
-                motion = img[..., motion_x]
-                # -(-32768) does not fit into int16.
-                np.maximum(motion, -np.iinfo(img.dtype).max, out=motion)
-                np.negative(motion, out=motion)
+                motion = cv2.extractChannel(img, motion_x)
+                # Saturates: -(-32768) does not fit into int16.
+                cv2.insertChannel(cv2.subtract(0, motion), img, motion_x)
             imgs.append(img)
         results['imgs'] = imgs
         return results
