@@ -219,8 +219,15 @@ def _unpack(worker: int, number: int, numbers: List[int], piece: torch.Tensor,
     _forget(lambda key: key[0] == worker and key[1] not in numbers)
     memory = piece.numpy()
     # The tensors refer to this array, which dies with the last of them.
-    weakref.finalize(memory, piece.__setitem__, 0, _FREE).atexit = False
+    weakref.finalize(memory, _release, piece, os.getpid()).atexit = False
     return _Unpacker(packed, memory).load()
+
+
+def _release(piece: torch.Tensor, process: int) -> None:
+    # A process that is forked meanwhile has the tensors too; when it drops
+    # them, the one that received them may still use them.
+    if os.getpid() == process:
+        piece[0] = _FREE
 
 
 def _forget(is_gone: Callable[[Tuple[int, int]], bool]) -> None:

@@ -1,5 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Batches arrive as they were made, in memory that is used again."""
+import os
+
 import numpy as np
 import pytest
 
@@ -167,6 +169,23 @@ def test_what_is_held_is_not_overwritten(held):
             assert torch.equal(values[1], second), number
         else:
             assert np.array_equal(values, second[:1]), number
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs os.fork')
+def test_a_process_that_is_forked_frees_nothing():
+    batches = iter(_loader(Samples(8), 1))
+    batch = next(batches)
+    piece, = [piece for piece in collating._arrived.values()
+              if piece.data_ptr() < batch['inputs'][0].data_ptr()
+              < piece.data_ptr() + len(piece)]
+    child = os.fork()
+    if not child:
+        batch = None
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert piece[0] == collating._TAKEN
+    batch = None
+    assert piece[0] == collating._FREE
 
 
 def test_a_batch_may_be_changed():
