@@ -24,6 +24,7 @@ EXAMPLES = """example:
   python tools/benchmark/train_loader.py --mode single --clip mine.mp4
 """
 OURS = 'mmfer residuals'
+_WARM_UP = 4
 
 
 def parse_args(argv=None):
@@ -33,7 +34,8 @@ def parse_args(argv=None):
     parser.add_argument('--workers', nargs='+', type=int, default=[1, 2])
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--batches', type=int, default=4,
-                        help='timed batches in a round (default: 4)')
+                        help='timed batches in a round, behind four a worker '
+                        'to warm up (default: 4)')
     parser.add_argument('--batch-size', type=int, default=16)
     parser.add_argument('--pictures', type=int, default=75,
                         help='length of the clips made here (default: 75)')
@@ -156,14 +158,14 @@ def load(paths, steps, collate, workers, batch_size, batches):
         collate (str): Name of the function that makes batches.
         workers (int): Processes; 0 loads in this one.
         batch_size (int): Clips a batch.
-        batches (int): Batches that count; as many batches as there are
-            workers come before, so that all have started.
+        batches (int): Batches that count. `_WARM_UP` batches a worker come
+            before, until it has the memory it needs, as in most of a training.
 
     Returns:
         dict: ``clips``, ``cpu`` and ``wall`` seconds.
     """
     from torch.utils.data import DataLoader
-    ahead = max(1, workers)
+    ahead = _WARM_UP * max(1, workers)
     loader = iter(DataLoader(
         Clips(paths, steps, (batches + ahead) * batch_size), batch_size,
         num_workers=workers, collate_fn=Timed(collate),
