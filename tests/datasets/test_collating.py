@@ -7,7 +7,9 @@ import pytest
 
 pytest.importorskip('mmaction')
 
+import mmfer  # noqa: E402, F401 before mmaction: a spawned worker comes here
 import torch  # noqa: E402
+from mmaction.models import ActionDataPreprocessor  # noqa: E402
 from mmaction.structures import ActionDataSample  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
@@ -113,9 +115,11 @@ def test_batches_are_those_of_mmengine(kind, workers):
         assert_equal(batch, pseudo_collate([samples[i] for i in members]))
 
 
-def test_a_model_gets_the_same():
+@pytest.mark.parametrize('preprocessor', [
+    FERDataPreprocessor(), ActionDataPreprocessor([1., 2.], [3., 4.])
+], ids=['mmfer', 'mmaction2'])
+def test_a_model_gets_the_same(preprocessor):
     samples = Samples(4)
-    preprocessor = FERDataPreprocessor()
     expected = preprocessor(pseudo_collate([samples[i] for i in range(4)]))
     found, = map(preprocessor, _loader(samples, 1, batch_size=4))
     assert torch.equal(found['inputs'], expected['inputs'])

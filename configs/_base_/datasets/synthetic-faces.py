@@ -32,6 +32,7 @@ val_pipeline = [
 ]
 test_pipeline = val_pipeline
 
+# Not in test: mmengine's inferencers cannot read a collate_fn there.
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
@@ -61,7 +62,6 @@ test_dataloader = dict(
     batch_size=16,
     num_workers=1,
     persistent_workers=True,
-    collate_fn=dict(type='mmfer.shared_memory_collate'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
