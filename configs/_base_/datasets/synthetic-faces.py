@@ -32,7 +32,8 @@ val_pipeline = [
 ]
 test_pipeline = val_pipeline
 
-# Not in test: mmengine's inferencers cannot read a collate_fn there.
+# The collate function is left out in test, where mmengine's inferencers stop
+# at it.
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
