@@ -7,8 +7,8 @@ from typing import Iterator
 import numpy as np
 import torch
 
-# numpy takes longer to copy a generator's state than to read a small clip.
-# It can exchange the generator itself from 1.24 on.
+# To copy the state of numpy's generator takes many times longer than to
+# exchange the generator, which numpy can do from 1.24 on.
 _CAN_EXCHANGE = hasattr(np.random, 'set_bit_generator')
 _OURS = np.random.MT19937(0)
 
