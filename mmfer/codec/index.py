@@ -49,7 +49,7 @@ class VideoIndex:
         packed (bool): Some packets hold two pictures (packed B-frames);
             `order` then names a packet twice.
         types (str): Picture types in display order if the packets were read
-            while indexing, else ''.
+            while indexing, else ''. What is learnt later: `known_types`.
     """
 
     codec: str
