@@ -72,7 +72,8 @@ def bars(classes: Sequence[str], colours: Sequence[str],
     font, bold = _font(size), _font(size, bold=True)
     image, draw = _paper(width, row * (len(classes) + 1), _PANEL)
     draw.text((0, row / 2), title, fill=_LIGHT, font=bold, anchor='lm')
-    left = min(max(int(font.getlength(str(name))) for name in classes) + 8,
+    # Any of them may be the bold one.
+    left = min(max(int(bold.getlength(str(name))) for name in classes) + 8,
                width // 2)
     right = width - int(font.getlength('100')) - 8
     known = not np.isnan(scores).any()
