@@ -27,7 +27,6 @@ from mmfer.registry import FUNCTIONS
 
 _ALIGNMENT = 64  # bytes, of each tensor; the first ones are the flag's
 _FREE, _TAKEN = 0, 1
-_LEAST_SIZE = 1 << 20  # bytes
 _SPARE = 4  # free pieces that are kept
 
 
@@ -139,7 +138,7 @@ class _Pieces:
         if not fitting:
             fitting = [next(self._count)]
             self._pieces[fitting[0]] = torch.empty(
-                max(size, _LEAST_SIZE), dtype=torch.uint8).share_memory_()
+                size, dtype=torch.uint8).share_memory_()
         piece = self._pieces[fitting[0]]
         piece[0] = _TAKEN
         return fitting[0], piece
