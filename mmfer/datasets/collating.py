@@ -126,6 +126,7 @@ class _Pieces:
     def __init__(self) -> None:
         self._pieces: Dict[int, torch.Tensor] = {}
         self._count = count()
+        self._largest = 0
 
     def take(self, size: int) -> Tuple[int, torch.Tensor]:
         """Return a free piece of at least so many bytes, and its number."""
@@ -136,9 +137,11 @@ class _Pieces:
         for number in set(free) - set(fitting[:_SPARE]):
             del self._pieces[number]
         if not fitting:
+            # As large as any batch needs: one that is too small is replaced.
+            self._largest = max(self._largest, size)
             fitting = [next(self._count)]
             self._pieces[fitting[0]] = torch.empty(
-                size, dtype=torch.uint8).share_memory_()
+                self._largest, dtype=torch.uint8).share_memory_()
         piece = self._pieces[fitting[0]]
         piece[0] = _TAKEN
         return fitting[0], piece

@@ -219,8 +219,22 @@ def test_pieces_that_are_too_small_are_replaced():
         assert (first[0], second[-1]) == (2 * number, 2 * number + 1)
         assert len(first) == 1 << 20 - number % 2
     assert len(_pieces()) <= 4
-    # Few were made in all, the last ones large enough for any batch.
-    assert max(number for _, number in collating._arrived) < 10
+    # Few were made in all: after the first batch each is large enough.
+    newest, _ = list(collating._arrived)[-1]
+    assert max(number for worker, number in collating._arrived
+               if worker == newest) < 6
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_few_pieces_are_made_whenever_they_come_back(seed):
+    rng, pieces, away = np.random.default_rng(seed), collating._Pieces(), []
+    for number in range(200):
+        made, piece = pieces.take(256 >> number % 2)
+        assert made < 3 and len(piece) == 256
+        away.append(piece)
+        for piece in away[:-rng.integers(1, 3)]:
+            piece[0] = collating._FREE
+        away = [piece for piece in away if piece[0] == collating._TAKEN]
 
 
 def test_pieces_of_workers_that_ended_are_forgotten():
