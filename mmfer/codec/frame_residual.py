@@ -8,7 +8,7 @@ from av.sidedata.sidedata import SideDataContainer
 
 from .errors import TRANSCODE_ADVICE, UnsupportedStream
 from .grey import planes, sample_bits
-from .motion import CELL, VectorList, dense
+from .motion import CELL, VectorList
 from .residual import Residual
 
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
@@ -16,15 +16,21 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _OLD_PYAV = int(av.__version__.partition('.')[0]) < 18
 
 
-def vector_data(frame):
-    """Return a decoded frame's motion vectors as FFmpeg exports them, bytes.
+def vector_memory(frame):
+    """Return a decoded frame's motion vectors as FFmpeg exports them.
 
-    The decoder's memory is copied, as it is not ours.
+    Returns:
+        Buffer: The decoder's memory, which it misses as long as this is held.
     """
     # `frame.side_data` would refer back to the frame, whose memory the decoder
     # then misses until Python searches for circles.
     side_data = SideDataContainer(frame).get('MOTION_VECTORS')
-    return b'' if side_data is None else bytes(side_data)
+    return b'' if side_data is None else side_data
+
+
+def vector_data(frame):
+    """Return a copy of a frame's motion vectors, bytes."""
+    return bytes(vector_memory(frame))
 
 
 def read_residual(frame, bitstream, data, kind, name, intra='zero',
@@ -68,11 +74,10 @@ def read_residual(frame, bitstream, data, kind, name, intra='zero',
             makers['motion'] = partial(_map_of, VectorList.grid, vectors,
                                        height, width)
     luma, *chroma = planes(frame, bits)[:3]
-    luma = signed(luma, bits, clear, height, width)
+    luma = signed(luma, bits, clear)
     for name, plane in zip('uv', chroma):
         # A copy, as the decoder's memory is not ours.
-        makers[name] = partial(signed, plane.copy(), bits, clear, height,
-                               width)
+        makers[name] = partial(signed, plane.copy(), bits, clear)
     if not chroma:  # monochrome
         makers['u'] = makers['v'] = partial(np.zeros_like, luma)
     makers['weighted'] = partial(bitstream.is_weighted, data)
@@ -128,43 +133,57 @@ def not_covered(blocks, height, width):
     """Return what to clear, as `signed` takes it.
 
     Args:
-        blocks (np.ndarray): bool (H/16, W/16), predicted blocks.
+        blocks (np.ndarray): bool (..., H/16, W/16), predicted blocks.
         height, width (int): Size of the luma plane.
 
     Returns:
-        tuple: Rows, columns and side of squares in the luma plane.
+        tuple: Where the blocks lie that are not predicted, an array for each
+        dimension, and the size of the luma plane.
     """
-    if height % (2 * CELL) == 0 and width % (2 * CELL) == 0:
-        return (*np.nonzero(~blocks), 2 * CELL)
-    cells = ~dense(blocks, -(-height // CELL), -(-width // CELL), 2)
-    return (*np.nonzero(cells), CELL)
+    return np.nonzero(~blocks), height, width
 
 
-def signed(plane, bits, clear, height, width):
-    """Return samples minus grey as int16, with some cells set to 0.
+def signed(plane, bits, clear):
+    """Return samples minus grey as int16, with some blocks set to 0.
 
     Args:
-        plane (np.ndarray): uint8 or uint16 (h, w).
+        plane (np.ndarray): uint8 or uint16 (..., h, w), luma or chroma.
         bits (int): Bits a sample.
-        clear (tuple | None): Rows, columns and side of the squares to clear,
-            counted in luma samples.
-        height, width (int): Size of the luma plane.
+        clear (tuple | None): What `not_covered` returned.
     """
     grey = 1 << bits - 1
     if bits > 8:
         plane = plane.astype(np.int32)
     out = np.subtract(plane, grey, dtype=np.int16, casting='unsafe')
-    if clear is None:
-        return out
-    rows, columns, side = clear
-    down = side // round(height / plane.shape[0])
-    across = side // round(width / plane.shape[1])
-    if plane.shape[0] % down == 0 and plane.shape[1] % across == 0:
-        cells = out.reshape(plane.shape[0] // down, down,
-                            plane.shape[1] // across, across)
-        cells[rows, :, columns] = 0
-    else:
-        for row, column in zip(rows.tolist(), columns.tolist()):
-            out[row * down:(row + 1) * down,
-                column * across:(column + 1) * across] = 0
+    if clear is not None:
+        _clear(out, *clear)
     return out
+
+
+def _clear(plane, where, height, width):
+    *pictures, rows, columns = where
+    down, across = map(_bands, plane.shape[-2:], (height, width))
+    for top, bottom, high, y in down:
+        for left, right, wide, x in across:
+            part = plane[..., top * y:bottom * y, left * x:right * x]
+            blocks = part.reshape(
+                plane.shape[:-2] + (bottom - top, high, right - left, wide))
+            here = slice(None)
+            if len(down) + len(across) > 2:
+                here = ((rows >= top) & (rows < bottom) & (columns >= left)
+                        & (columns < right))
+            blocks[(*(picture[here] for picture in pictures), rows[here] - top,
+                    slice(None), columns[here] - left)] = 0
+
+
+def _bands(size, luma_size):
+    """Split the blocks on one axis into whole ones and one that is cut off.
+
+    Returns:
+        list[tuple]: First block, end, samples of each that are there, and
+        samples of a whole one.
+    """
+    whole = 2 * CELL // round(luma_size / size)
+    count, rest = divmod(size, whole)
+    return ([(0, count, whole, whole)] +
+            [(count, count + 1, rest, whole)] * (rest > 0))

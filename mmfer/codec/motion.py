@@ -29,18 +29,22 @@ class VectorList:
     than their work on maps this small.
 
     Args:
-        lists (Sequence[bytes]): FFmpeg's motion vector side data, one for
+        lists (Sequence[Buffer]): FFmpeg's motion vector side data, one for
             each of T pictures.
         height, width (int): Size of the pictures in pixels.
+
+    Attributes:
+        data (Buffer): All of it. Of one picture it is what was given, no
+            copy.
     """
 
-    __slots__ = ('_data', '_table', '_count', '_picture', '_shape', '_cells',
+    __slots__ = ('data', '_table', '_count', '_picture', '_shape', '_cells',
                  '_placed')
 
     def __init__(self, lists, height, width):
         self._count = len(lists)
-        self._data = lists[0] if self._count == 1 else b''.join(lists)
-        self._table = np.frombuffer(self._data, np.int16).reshape(
+        self.data = lists[0] if self._count == 1 else b''.join(lists)
+        self._table = np.frombuffer(self.data, np.int16).reshape(
             -1, _COLUMNS)
         self._picture = 0 if self._count == 1 else np.repeat(
             np.arange(self._count),
@@ -90,7 +94,7 @@ class VectorList:
 
     def _pixels(self):
         """Return all vectors in pixels, float32 (N, 2)."""
-        words = np.frombuffer(self._data, np.int32).reshape(
+        words = np.frombuffer(self.data, np.int32).reshape(
             -1, VECTOR.itemsize // 4)
         motion = words[:, _MOTION:_MOTION + 2].astype(np.float32)
         scale = self._table[:, _SCALE]

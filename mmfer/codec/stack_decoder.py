@@ -7,7 +7,7 @@ import numpy as np
 
 from .decoder_pool import give_decoder, take_decoder
 from .frame_residual import (check_depth, frame_facts, not_covered, signed,
-                             vector_data)
+                             vector_memory)
 from .grey import make_decoder, padded_packet, planes
 from .motion import VectorList
 from .residual import Residual
@@ -101,30 +101,35 @@ class DecodedStack:
         self._bits = check_depth(frame, bitstream, name)
         self._coding, self._bitstream = coding, bitstream
         self._packets = packets
-        self._height = coding.coded_height * coding.count
         self._facts = frame_facts(frame, self._bits)
         # The decoder's memory, not ours: until `detach`.
-        self._frame = frame
-        self._vectors = VectorList([vector_data(frame)], coding.height_in_all,
-                                   coding.coded_width)
-        self._blocks = self._shown(self._vectors.covered_blocks()[0])
+        self._frame, data = frame, vector_memory(frame)
+        self._vectors = self._listed(data)
+        self._blocks = self._pictures(self._vectors.covered_blocks()[0])
         self._clear = None
         if not self._blocks.all():
-            self._clear = not_covered(self._blocks, self._height,
-                                      coding.coded_width)
-        luma, *self._chroma = map(self._shown, planes(frame, self._bits)[:3])
-        self._y = self._cut(self._signed(luma))
+            self._clear = not_covered(self._blocks, coding.height,
+                                      coding.width)
+        luma, *self._chroma = map(self._pictures, planes(frame, self._bits)[:3])
+        self._y = self._signed(luma)
 
     def detach(self):
         """Let the decoder have its memory back."""
+        if self._frame is None:
+            return
         self._chroma = [plane.copy() for plane in self._chroma]
+        self._vectors = self._listed(bytes(self._vectors.data))
         self._frame = None
+
+    def _listed(self, data):
+        coding = self._coding
+        return VectorList([data], coding.height_in_all, coding.coded_width)
 
     def residuals(self):
         """Return the residual of each picture, `index` not yet set."""
         # See `read_residual` for pictures without a vector.
         may_be_lost = self._bitstream.codec == 'h264'
-        predicted = self._blocks.reshape(self._coding.count, -1).any(1)
+        predicted = self._blocks.any((1, 2))
         return [
             Residual(y, picture_type='P', damaged=may_be_lost and not inter,
                      make=partial(self._make, number), **self._facts)
@@ -147,32 +152,27 @@ class DecodedStack:
 
     @cached_property
     def motion(self):
-        return self._cut(self._shown(self._vectors.grid()[0]))
+        return np.ascontiguousarray(self._pictures(self._vectors.grid()[0]))
 
     @cached_property
     def inter(self):
-        return self._cut(self._shown(self._vectors.covered()[0]))
+        return np.ascontiguousarray(self._pictures(
+            self._vectors.covered()[0]))
 
     def _colour(self, number):
         if not self._chroma:  # monochrome
             return np.zeros_like(self._y)
-        return self._cut(self._signed(self._chroma[number]))
+        return self._signed(self._chroma[number])
 
-    def _signed(self, plane):
-        return signed(plane, self._bits, self._clear, self._height,
-                      self._coding.coded_width)
+    def _signed(self, pictures):
+        return signed(pictures, self._bits, self._clear)
 
-    def _shown(self, tall):
-        """Leave out what is behind the last picture."""
-        return tall[:len(tall) * self._height // self._coding.height_in_all]
-
-    def _cut(self, tall):
+    def _pictures(self, tall):
         """Cut a map of the stack into those of the pictures, (T, h, w, …)."""
         coding = self._coding
-        rows = len(tall) // coding.count
-        parts = tall.reshape((coding.count, rows) + tall.shape[1:])
+        rows = len(tall) * coding.coded_height // coding.height_in_all
+        parts = tall[:rows * coding.count].reshape(
+            (coding.count, rows) + tall.shape[1:])
         height = -(-coding.height * rows // coding.coded_height)
         width = -(-coding.width * tall.shape[1] // coding.coded_width)
-        if (height, width) == parts.shape[1:3]:
-            return parts
-        return np.ascontiguousarray(parts[:, :height, :width])
+        return parts[:, :height, :width]
