@@ -6,6 +6,7 @@ compensation of a constant is that constant, hence what comes out is grey plus
 the residual, to the last bit, whatever the vectors are.
 """
 import weakref
+from math import ceil
 
 import av
 
@@ -91,8 +92,10 @@ class ResidualDecoder:
         residuals = []
         width, height = self._size
         # FFmpeg keeps the memory of all frames that once lived together.
-        step = min(_AT_ONCE, 1 + _PIXELS_AT_ONCE // (width * height))
-        for first in range(0, len(packets), step):
+        most = min(_AT_ONCE, 1 + _PIXELS_AT_ONCE // (width * height))
+        # In equal shares: each number of pictures takes a decoder of its own.
+        step = ceil(len(packets) / max(1, ceil(len(packets) / most)))
+        for first in range(0, len(packets), step or 1):
             some = packets[first:first + step]
             found = self._stacked(some)
             pictures = [
