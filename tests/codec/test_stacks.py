@@ -146,7 +146,7 @@ def test_of_more_pictures_than_fit_in_one(make_clip, stacks):
     path = make_clip('h264_long', count=40)
     with CompressedVideo(path) as video:
         count = len(video.residuals_at(range(1, 40)))
-    assert count == 39 and stacks == [16, 16, 7]
+    assert count == 39 and stacks == [13, 13, 13]
 
 
 def test_large_pictures_are_decoded_alone(make_clip, stacks):
