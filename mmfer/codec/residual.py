@@ -1,5 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The residual of one picture: what the encoder had to add to its guess."""
+from functools import lru_cache
+
 import numpy as np
 
 from .motion import dense, turned_cells
@@ -33,6 +35,11 @@ def bgr_matrix(colorspace, full_range, bit_depth=8):
     if not full_range:
         matrix *= [255 / 219, 255 / 224, 255 / 224]
     return (matrix / (1 << bit_depth - 8)).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _bgr_rows(colorspace, full_range, bit_depth):
+    return tuple(map(tuple, bgr_matrix(colorspace, full_range, bit_depth)))
 
 
 class _MadeWhenAsked:
@@ -146,15 +153,16 @@ class Residual:
         The linear part of the conversion without its offsets, in 8-bit
         levels, rounded to nearest; chroma is repeated to the size of luma.
         """
-        matrix = bgr_matrix(self.colorspace, self.full_range, self.bit_depth)
+        rows = _bgr_rows(self.colorspace, self.full_range, self.bit_depth)
         out = np.empty(self.y.shape + (3, ), np.int16)
-        luma = self.y * matrix[0, 0]
+        luma = self.y * rows[0][0]
         values = np.empty_like(luma)
-        for channel, (_, by_u, by_v) in enumerate(matrix):
+        for channel, (_, *by_chroma) in enumerate(rows):
             # Mixed at the size of chroma, where there is less to do.
-            mixed = _spread(self.u * by_u + self.v * by_v, luma.shape)
-            out[..., channel] = np.rint(np.add(mixed, luma, out=values),
-                                        out=values)
+            mixed = sum(plane * factor for plane, factor in zip(
+                (self.u, self.v), by_chroma) if factor)
+            np.add(_spread(mixed, luma.shape), luma, out=values)
+            out[..., channel] = np.rint(values, out=values)
         return out
 
     def motion_dense(self):
