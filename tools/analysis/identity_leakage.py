@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   # with the inversion attack, by the network that made the identity file
   python tools/analysis/identity_leakage.py CONFIG CHECKPOINT \\
       --identity identity.npz --encoder configs/face_recognition/NAME.py \\
-      --encoder-checkpoint work_dirs/arcface/epoch_12.pth
+      --encoder-checkpoint epoch_12.pth
 """
 
 

@@ -21,7 +21,7 @@ from measuring import (file_facts, load_note, machine, one_thread,
 
 EXAMPLES = """example:
   python tools/benchmark/train_loader.py --workers 1 2 --out loader.json
-  python tools/benchmark/train_loader.py --mode single --clip mine.mp4
+  python tools/benchmark/train_loader.py --clip mine.mp4
 """
 OURS = 'mmfer residuals'
 _WARM_UP = 4

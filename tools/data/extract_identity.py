@@ -15,7 +15,7 @@ EXAMPLES = """examples:
   python tools/data/extract_identity.py data/synthetic_faces/annotations.json \\
       data/synthetic_faces/identity.npz --whiten 16 \\
       --encoder configs/face_recognition/arcface_iresnet18-quarter_1xb32-12e_synthetic-identities.py \\
-      --checkpoint work_dirs/arcface/best_identity_EER_epoch_12.pth
+      --checkpoint work_dirs/arcface_iresnet18-quarter_1xb32-12e_synthetic-identities/best_identity_EER_epoch_12.pth
 
   # a network in an ONNX file
   python tools/data/extract_identity.py data/mine/annotations.json \\

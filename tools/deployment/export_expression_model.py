@@ -11,7 +11,7 @@ import sys
 
 EXAMPLES = """example:
   python tools/deployment/export_expression_model.py \\
-      configs/mifer/mifer-dcor_r10-quarter_1xb16-s8-24e_synthetic-faces.py \\
+      configs/mifer/mifer-dcor_r10-quarter_1xb32-s8-24e_synthetic-faces.py \\
       work_dirs/mifer/epoch_24.pth --out expression.pth
   python tools/test.py expression.py expression.pth
 """
