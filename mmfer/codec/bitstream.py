@@ -12,12 +12,16 @@ class Bitstream:
         codec (str): FFmpeg's decoder name.
         has_motion (bool): FFmpeg exports motion vectors for this codec.
         in_loop_filter (bool): The codec smooths block edges in the loop.
+        shows_damage (bool): FFmpeg tells which pictures are damaged. Where it
+            does not, a decoder serves one picture: what is missing in the
+            next would show this one.
         stacker (Stacker | None): Makes several pictures one, if anything does.
     """
 
     codec = ''
     has_motion = True
     in_loop_filter = False
+    shows_damage = True
     stacker = None
 
     def __init__(self, extradata=b''):

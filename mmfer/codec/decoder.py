@@ -189,7 +189,8 @@ class ResidualDecoder:
         try:
             # A fresh one where old headers would linger.
             if decoder is None or decoder.headers != headers:
-                decoder = self._make_decoder(headers)
+                decoder = self._make_decoder(
+                    headers, fresh=not self.bitstream.shows_damage)
             frames = self._decode_soundly(decoder, data)
             if not frames:
                 # Where a packet is damaged, old pictures shine through.
@@ -202,21 +203,23 @@ class ResidualDecoder:
             ) from None
         if not frames:
             return None
-        if decoder.is_clean or decoder.strict or (
-                headers and not self.bitstream.in_loop_filter):
+        if self.bitstream.shows_damage and (
+                decoder.is_clean or decoder.strict or (
+                    headers and decoder.is_sound
+                    and not self.bitstream.in_loop_filter)):
             self._decoder = decoder
         return frames[-1]
 
     def _decode_soundly(self, decoder, data):
         """Return the frames of a packet, [] if a fresh decoder must redo it."""
-        reused = decoder.is_clean and not decoder.is_fresh
+        reused = decoder.is_sound and not decoder.is_fresh
         try:
             frames = decoder.start(data) + decoder.end()
         except av.FFmpegError:
             if decoder.strict:
                 return []
             raise
-        return frames if decoder.is_clean or not reused else []
+        return frames if decoder.is_sound or not reused else []
 
     def _make_decoder(self, headers, fresh=False):
         # FFmpeg calls H.264 and HEVC without a key picture corrupt, damaged

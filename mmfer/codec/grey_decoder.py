@@ -44,10 +44,11 @@ class GreyDecoder:
     Attributes:
         headers (bytes), strict (bool): As given.
         is_fresh (bool): It has decoded nothing yet.
-        is_clean (bool): All that it was fed are pictures without headers of
-            their own that came out unharmed: once flushed, nothing is left of
-            them. H.264 without B pictures and HEVC never count as unharmed,
-            since FFmpeg calls their pictures corrupt for want of a key one.
+        is_sound (bool): All that it was fed came out unharmed. H.264 without
+            B pictures and HEVC never count as unharmed, since FFmpeg calls
+            their pictures corrupt for want of a key one.
+        is_clean (bool): Besides, no headers came with it: once flushed,
+            nothing is left.
 
     Any error but those of the constructor leaves it unusable.
     """
@@ -55,7 +56,7 @@ class GreyDecoder:
     def __init__(self, bitstream, width, height, headers=b'',
                  name='<packets>', fresh=False, strict=False):
         self.headers, self.strict = headers, strict
-        self.is_clean = not headers
+        self.is_sound, self._met_headers = True, bool(headers)
         self._bitstream = bitstream
         self._prime = _prime_for(bitstream, width, height, headers, name)
         options = grey_options(bitstream)
@@ -90,8 +91,8 @@ class GreyDecoder:
     def decode(self, data, tag=None, prefix=b''):
         """Decode a further packet; see `start`."""
         self.is_fresh = False
-        if self.is_clean and self._bitstream.brings_headers(data):
-            self.is_clean = False
+        if not self._met_headers:
+            self._met_headers = self._bitstream.brings_headers(data)
         packet = padded_packet(prefix + data)
         if tag is not None:
             packet.pts = packet.dts = tag
@@ -108,9 +109,13 @@ class GreyDecoder:
             size = frame.width, frame.height
             # A damaged packet may have changed the size.
             if frame.is_corrupt or self._size not in (None, size):
-                self.is_clean = False
+                self.is_sound = False
             self._size = size
         return frames
+
+    @property
+    def is_clean(self):
+        return self.is_sound and not self._met_headers
 
     def release(self):
         """Leave the decoder to others; only after `end`."""

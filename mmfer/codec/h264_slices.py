@@ -26,7 +26,7 @@ _P_TYPES = {exp_golomb(0), exp_golomb(5)}
 _FRONT = re.compile(f'.{{8}}({_NUMBER})({_SMALL})({_SMALL})')
 # Length of the reference list, its modifications (7.3.3.1).
 _REFERENCES = (f'(?:0|1({_SMALL}))'
-               f'(?:0|1(?:(?!00100){_SMALL}{_NUMBER})*00100)')
+               f'(?:0|1(?:(?:1|01[01]){_NUMBER})*00100)')
 # What happens to the decoded references (7.3.3.3): operations 1 to 6, then 0.
 _MARKING = (f'(?:0|1(?:01[01]{_NUMBER}|00100{_NUMBER}{_NUMBER}'
             f'|00101{_NUMBER}|00110|00111{_NUMBER})*1)')
@@ -156,10 +156,11 @@ def end_of_front(unit, header):
 
 
 class PredictedSlice(NamedTuple):
-    """The header of a P slice, but for what numbers its picture.
+    """The header of a P slice.
 
     Attributes:
         first (int): Its first macroblock.
+        numbers (tuple): What numbers its picture, to compare.
         references (int): Length of the reference list.
         weights (str): The bits of the table of prediction weights, a text of
             '0' and '1'.
@@ -170,6 +171,7 @@ class PredictedSlice(NamedTuple):
     """
 
     first: int
+    numbers: tuple
     references: int
     weights: str
     coding: str
@@ -223,8 +225,8 @@ def _parse_predicted(data, sets):
     if not rest:
         return None
     return PredictedSlice(
-        code_value(first), references, *rest.groups(), rest.end(), picture,
-        sequence)
+        code_value(first), middle.group(1, 2, 3), references, *rest.groups(),
+        rest.end(), picture, sequence)
 
 
 @lru_cache(maxsize=128)

@@ -62,7 +62,7 @@ class H264Stacker(Stacker):
         self._codings = {}
 
     def part(self, data):
-        slices, picture = [], None
+        slices, shared = [], None
         spans = self._framing.spans(data)
         if not self._framing.is_whole(spans, data):
             return None
@@ -74,13 +74,16 @@ class H264Stacker(Stacker):
                 continue
             slice_ = unit[0] & _KIND == SLICE and parse_predicted(
                 unit, self._sets)
-            if not slice_ or picture not in (None, slice_.picture):
+            if not slice_:
                 return None
-            picture = slice_.picture
+            own = slice_.picture, slice_.numbers
             if not slices and not self._stackable(slice_):
                 return None
+            if slices and own != shared:
+                return None
+            shared = own
             slices.append(_ready(unit, slice_, start))
-        return (picture, slices) if slices else None
+        return (shared[0], slices) if slices else None
 
     def _stackable(self, slice_):
         picture, sequence = slice_.picture, slice_.sequence

@@ -192,7 +192,7 @@ def _times(moov, track, count):
         each = int(runs[0, 1])
         length, time = each * count, np.arange(count) * each
     else:
-        duration = np.repeat(runs[:, 1], runs[:, 0])[:count]
+        duration = _unrolled(runs[:, 1], runs[:, 0], count)
         if len(duration) != count:
             return None, 0
         length = int(duration.sum())
@@ -201,11 +201,18 @@ def _times(moov, track, count):
         start, _ = track[b'ctts']
         runs = _integers(moov, start + 8, _number(moov, start + 4), 2)
         # Version 0 is unsigned on paper; writers store signed values in both.
-        offset = np.repeat(runs[:, 1].astype(np.int32), runs[:, 0])
+        offset = _unrolled(runs[:, 1].astype(np.int32), runs[:, 0], count)
         if len(offset) < count:
             return None, 0
-        time = time + offset[:count]
+        time = time + offset
     return time, length
+
+
+def _unrolled(values, lengths, count):
+    """Repeat values, up to so many in all: a damaged length may be huge."""
+    if lengths.sum() > count:
+        lengths = np.diff(np.minimum(lengths.cumsum(), count), prepend=0)
+    return values.repeat(lengths)
 
 
 def _positions(moov, track, size):

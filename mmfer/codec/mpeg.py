@@ -102,6 +102,10 @@ def _stacker(extradata):
 class Mpeg12Bitstream(Bitstream):
     """MPEG-1 (ISO/IEC 11172-2) and MPEG-2 video (ISO/IEC 13818-2)."""
 
+    # It leaves blocks unwritten, without a sign, whose vectors lead out of the
+    # picture, and a last slice that is missing below an even number of rows.
+    shows_damage = False
+
     def picture_type(self, data):
         start = data.find(_PICTURE)
         if start < 0 or start + 5 >= len(data):

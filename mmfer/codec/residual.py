@@ -67,7 +67,7 @@ class Residual:
     Attributes:
         y (np.ndarray): int16 (H, W), luma differences.
         u, v (np.ndarray): int16, chroma differences as coded (half size for
-            4:2:0).
+            4:2:0; the size of luma in turned pictures of odd size).
         motion (np.ndarray | None): float32 (ceil(H/8), ceil(W/8), 2), pixels
             (x, y) from the current picture to its reference, 0 in intra
             blocks; None if the codec exports no vectors or they are not
@@ -194,9 +194,13 @@ class Residual:
                 x, y = np.moveaxis(motion.reshape(-1, 2)[cells], -1, 0)
                 motion = np.stack(
                     {1: (y, -x), 2: (-x, -y), 3: (-y, x)}[turns], -1)
+        u, v = self.u, self.v
+        if self.y.shape[0] % 2 or self.y.shape[1] % 2:
+            # A sample of chroma that serves one column or row alone is the
+            # last; turned, it could be the first.
+            u, v = (_spread(plane, self.y.shape) for plane in (u, v))
         return self.replaced(
-            y=turn(self.y), u=turn(self.u), v=turn(self.v), motion=motion,
-            inter=inter)
+            y=turn(self.y), u=turn(u), v=turn(v), motion=motion, inter=inter)
 
 
 def _spread(plane, shape):

@@ -248,7 +248,8 @@ class CompressedVideo:
 
         Returns:
             list[Residual]: `motion` leads from the picture to the start,
-            `inter` marks blocks predicted in every step.
+            `inter` marks blocks predicted in every step; without `motion`,
+            those predicted in the picture's own.
 
         Raises:
             NotPredicted: If no picture at or behind `start` is predicted.

@@ -56,10 +56,10 @@ def shared_memory_collate(samples: Sequence[Mapping]) -> Any:
         return pseudo_collate(samples)
     stacks = _Stacks()
     batch = _gathered(samples, stacks)
-    number, piece = _pieces.take(stacks.size)
-    stacks.write(piece)
     packed = io.BytesIO()
     _Packer(packed, pickle.HIGHEST_PROTOCOL).dump(batch)
+    number, piece = _pieces.take(stacks.size)
+    stacks.write(piece)
     return _Parcel(number, _pieces.numbers(), piece, packed.getvalue())
 
 
@@ -80,7 +80,7 @@ def _are_alike(tensors: Sequence[torch.Tensor]) -> bool:
     """Tell whether tensors are plain ones of one shape and type."""
     first = tensors[0]
     return all(
-        tensor.shape == first.shape and tensor.dtype == first.dtype
+        type(tensor) is torch.Tensor and tensor.shape == first.shape and tensor.dtype == first.dtype
         and tensor.layout == torch.strided and tensor.device.type == 'cpu'
         and not tensor.requires_grad for tensor in tensors)
 

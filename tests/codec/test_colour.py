@@ -98,6 +98,21 @@ def test_it_is_what_swscale_says_of_the_difference(coding, make_clip):
         assert video.residual_at(2).full_range is ('full' in coding)
 
 
+@pytest.mark.parametrize('size', [(7, 10), (10, 7), (9, 5), (8, 6)])
+@pytest.mark.parametrize('degrees', [90, 180, 270])
+def test_colours_turn_with_the_picture(size, degrees):
+    rng = np.random.default_rng(0)
+    half = tuple(-(-n // 2) for n in size)
+    residual = Residual(*(rng.integers(-90, 90, shape).astype(np.int16)
+                          for shape in (size, half, half)))
+    turns = -degrees // 90
+    for convert in (Residual.to_bgr, Residual.to_yuv):
+        assert np.array_equal(convert(residual.rotated(degrees)),
+                              np.rot90(convert(residual), turns))
+    if not (size[0] | size[1]) & 1:
+        assert residual.rotated(degrees).u.size == residual.u.size
+
+
 def test_what_swscale_makes_of_flat_grey():
     """128 is 130 in limited range: never subtract 128 from RGB."""
     for fmt, wanted in (('yuv420p', 130), ('yuvj420p', 128)):

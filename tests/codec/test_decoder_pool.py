@@ -9,6 +9,8 @@ import pytest
 
 from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
 from mmfer.codec import decoder_pool
+from mmfer.codec.bitstreams import make_bitstream
+from mmfer.codec.decoder import ResidualDecoder
 from mmfer.codec.decoder_pool import forget_decoders, give_decoder, take_decoder
 from mmfer.testing import fingerprint
 from mmfer.testing.odd_streams import damaged
@@ -79,7 +81,7 @@ def test_equal_to_new_decoders(make_clip, coding, size):
 
 
 @pytest.mark.parametrize('coding, suffix', [
-    ('mpeg4', '.mp4'), ('mpeg2', '.mpg'), ('h264_default', '.mp4')])
+    ('mpeg4', '.mp4'), ('flv1', '.flv'), ('h264_default', '.mp4')])
 def test_decoders_are_taken_over(make_clip, taken, coding, suffix):
     """Else the other tests would prove nothing."""
     for source in ('restless', 'fade', 'noise'):
@@ -87,12 +89,42 @@ def test_decoders_are_taken_over(make_clip, taken, coding, suffix):
     assert len(taken) == 2
 
 
-@pytest.mark.parametrize('coding', ['hevc', 'h264_plain', 'h264_long'])
-def test_decoders_that_call_everything_corrupt_are_not(make_clip, taken,
-                                                       coding):
+@pytest.mark.parametrize('coding', ['hevc', 'h264_plain', 'h264_long',
+                                    'mpeg1', 'mpeg2'])
+def test_decoders_that_cannot_tell_what_is_damaged_are_not(make_clip, taken,
+                                                           coding):
+    suffix = '.mpg' if coding[:4] == 'mpeg' else '.mp4'
     for source in ('restless', 'fade'):
-        read(make_clip(coding, source))
+        read(make_clip(coding, source, suffix=suffix))
     assert not taken
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mpg'])
+def test_a_last_slice_that_is_missing_without_a_sign(make_clip, suffix):
+    # An odd number of rows, see `Mpeg12Bitstream`.
+    path = make_clip('mpeg2', 'restless', size=(112, 112), suffix=suffix)
+    index = VideoIndex.build(path)
+    with CompressedVideo(path, index=index) as video:
+        victim = video.picture_types.index('P', 6)
+    number = int(index.order[victim])
+    data = bytearray(np.fromfile(path, np.uint8).tobytes())
+    at, size = int(index.position[number]), int(index.size[number])
+    if at < 0:
+        packet = index.payloads[number]
+        last = packet.rindex(b'\0\0\1\7')
+        index.payloads[number] = packet[:last] + bytes(len(packet) - last)
+    else:
+        last = data.rindex(b'\0\0\1\7', at, at + size)
+        data[last:at + size] = bytes(at + size - last)
+    source = bytes(data)
+    with CompressedVideo(source, index=index) as video:
+        alone = fingerprint(video.residual_at(victim))
+        assert not video.residual_at(victim).inter[-2:].any()
+    read(make_clip('mpeg2', 'fade', size=(112, 112), suffix=suffix))
+    with CompressedVideo(source, index=index) as video:
+        for near in (2, 3, victim + 1):
+            video.residual_at(near)
+            assert fingerprint(video.residual_at(victim)) == alone
 
 
 @pytest.mark.parametrize('coding', ['mpeg4', 'mpeg2', 'h263', 'flv1',
@@ -118,6 +150,31 @@ def test_a_damaged_clip_does_no_harm(make_clip, coding):
             assert read(good) == wanted_good
             assert read(broken, index) == wanted
     assert read(good) == wanted_good
+
+
+def test_damage_shows_nothing_old_where_headers_are_sent_along(make_clip):
+    path = make_clip('mpeg4', 'restless')
+    with CompressedVideo(path) as video:
+        headers, packets = video.index.extradata, video._packets
+        coded = [packets.data(packets.order.item(at))
+                 for at in range(len(video)) if video.picture_type_at(at) == 'P']
+        size = video.index.width, video.index.height
+
+    def decoder():
+        return ResidualDecoder(make_bitstream('mpeg4', b'', 'test'), *size)
+
+    def decoded(decoder, data):
+        try:
+            return fingerprint(decoder.decode(data, headers))
+        except CompressedVideoError as error:
+            return type(error).__name__
+
+    used = decoder()
+    for seed in range(60):
+        broken = damaged(coded[seed % len(coded)], seed, 4, first=8)
+        decoded(used, coded[(seed + 3) % len(coded)])
+        assert decoded(used, broken) == decoded(decoder(), broken), seed
+        assert decoded(used, broken) == decoded(decoder(), broken), seed
 
 
 def test_each_thread_and_process_has_its_own(make_clip):

@@ -2,6 +2,7 @@
 """Bad input: one line that names the file, what is wrong and what to do."""
 
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -144,6 +145,24 @@ def test_a_moov_that_is_cut_off(make_clip):
         data = file.read()
     with pytest.raises(CompressedVideoError):
         open_and_read(truncated(data, .9))
+
+
+@pytest.mark.parametrize('box, value', [
+    (b'stts', 0xfffffff0), (b'ctts', 0xfffffff0), (b'stts', 3), (b'ctts', 3)])
+def test_counts_of_samples_that_are_wrong(make_clip, box, value):
+    with open(make_clip('h264_default', count=20), 'rb') as file:
+        data = bytearray(file.read())
+    at = data.index(box) + 12
+    data[at:at + 4] = value.to_bytes(4, 'big')
+    tracemalloc.start()
+    try:
+        open_and_read(bytes(data))
+    except CompressedVideoError:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1 << 26
 
 
 @pytest.mark.parametrize('coding', ['mpeg4', 'mpeg2', 'h264_deblock', 'hevc'])

@@ -99,7 +99,8 @@ class Writer:
             frame_num=int(frame_num, 2), frame_num_at=frame_num_at,
             order=int(order, 2) if order else None,
             order_at=order_at if order else -1,
-            end=end), (first, count, weights, coding, 8 + len(text), picture,
+            end=end), (first, (frame_num, '1' if field else None, order or None),
+                       count, weights, coding, 8 + len(text), picture,
                        sequence)
 
     def references(self, text):
@@ -198,6 +199,24 @@ def test_more_references_than_there_can_be():
     assert parse_predicted(unit, sets) is None
 
 
+@pytest.mark.parametrize('kind, known', list(enumerate(
+    [1, 1, 1, 0, 0, 0, 0, 0])))
+def test_changes_of_the_reference_list_that_there_are(kind, known):
+    writer = Writer(0)
+    picture = writer.picture._replace(
+        references=(1, 1), number=0, redundant_count_present=False,
+        weighted=False)
+    sequence = writer.sequence._replace(order_type=2, order_bits=0,
+                                        frames_only=True)
+    sets = {3: sequence}, {0: picture}
+    unit = bytes([1]) + from_text(
+        exp_golomb(0, 0, 0) + '0' * (2 * sequence.separate_planes)
+        + '1' * sequence.frame_num_bits + '01'
+        + exp_golomb(kind, 5, 3) + '1' * 400)
+    # 3 ends the list: what follows is then another header, but still one.
+    assert (parse_predicted(unit, sets) is not None) == (known or kind == 3)
+
+
 def test_numbers_that_are_too_wide():
     # Baseline profile, then the number of the set.
     front = bytes([SPS, 66, 0, 30]), exp_golomb(0)
@@ -221,5 +240,6 @@ def test_weights_that_change_nothing():
                           True),
                          (exp_golomb(2, 1) + '0' + '1'
                           + exp_golomb(3, 0, 3, 1), True)):
-        slice_ = PredictedSlice(0, 1, weights, '', 0, writer.picture, sequence)
+        slice_ = PredictedSlice(0, ('0', None, None), 1, weights, '', 0,
+                                writer.picture, sequence)
         assert has_own_weights(slice_) is own

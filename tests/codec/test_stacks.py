@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
-from mmfer.codec.bits import (BitReader, code_pattern, code_value, exp_golomb,
-                              from_text, to_text)
+from mmfer.codec.bits import (BitReader, code_pattern, code_value, escape,
+                              exp_golomb, from_text, to_text, unescape)
 from mmfer.codec.decoder_pool import forget_decoders
 from mmfer.codec.grey import make_decoder, padded_packet
 from mmfer.codec.grey_decoder import grey_options
+from mmfer.codec.h264_slices import parse_slice
 from mmfer.codec.mpeg4_layer import find_layer, read_layer, read_plain
 from mmfer.codec.stack_decoder import StackDecoder
 from mmfer.testing import fingerprint, panning
@@ -140,6 +141,27 @@ def test_damage_changes_nothing_but_what_is_damaged(make_clip, stacks, coding):
             assert together(video, wanted) == expected
         outcomes.add(isinstance(expected, str))
     assert False in outcomes and 0 in stacks and max(stacks) > 1
+
+
+def test_slices_that_belong_to_different_pictures_are_not(make_clip):
+    path = make_clip('h264_slices')
+    with CompressedVideo(path) as video:
+        bitstream, packets = video._bitstream, video._packets
+        data = packets.data(packets.order.item(
+            packets.nearest(4, 'P')))
+        units = bitstream.format.split(data)
+        places = [n for n, unit in enumerate(units) if unit[0] & 31 == 1]
+        assert len(places) > 1
+        header = parse_slice(units[places[1]], bitstream._global_sets)
+        for at, count in ((header.frame_num_at, header.frame_num_bits),
+                          (header.order_at, header.order_bits)):
+            if count:
+                bits = to_text(unescape(units[places[1]]))
+                flipped = bits[:at] + '10'[int(bits[at])] + bits[at + 1:]
+                other = list(units)
+                other[places[1]] = escape(from_text(flipped))
+                assert not bitstream.stacker.part(bitstream.format.join(other))
+        assert bitstream.stacker.part(data)
 
 
 def test_of_more_pictures_than_fit_in_one(make_clip, stacks):

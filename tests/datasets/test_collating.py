@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Batches arrive as they were made, in memory that is used again."""
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -57,6 +58,7 @@ class Samples(Dataset):
             return values[..., :10 + number]
         assert self.kind == 'strange'
         return dict(
+            some=values if number % 2 else number,
             half=torch.full((3, ), number / 7, dtype=torch.bfloat16),
             mixed=values.to([torch.int16, torch.float32][number % 2]),
             sparse=torch.eye(3).to_sparse() * number,
@@ -223,6 +225,16 @@ def test_pieces_that_are_too_small_are_replaced():
     newest, _ = list(collating._arrived)[-1]
     assert max(number for worker, number in collating._arrived
                if worker == newest) < 6
+
+
+def test_what_cannot_be_sent_takes_no_memory(monkeypatch):
+    pieces = collating._Pieces()
+    monkeypatch.setattr(collating, '_pieces', pieces)
+    monkeypatch.setattr(collating, 'get_worker_info', object)
+    for _ in range(3):
+        with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
+            shared_memory_collate([dict(inputs=torch.ones(3), way=lambda: 0)])
+    assert all(piece[0] == collating._FREE for piece in pieces._pieces.values())
 
 
 @pytest.mark.parametrize('seed', range(20))
