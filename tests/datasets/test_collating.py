@@ -58,7 +58,7 @@ class Samples(Dataset):
             return values[..., :10 + number]
         assert self.kind == 'strange'
         return dict(
-            some=values if number % 2 else number,
+            some=number if number % 2 else values,
             half=torch.full((3, ), number / 7, dtype=torch.bfloat16),
             mixed=values.to([torch.int16, torch.float32][number % 2]),
             sparse=torch.eye(3).to_sparse() * number,
