@@ -1,10 +1,14 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Each command that the documents or a tool's --help show is one it takes."""
+"""Commands that the documents or a tool's --help show are ones it takes.
+
+Without those that hold variables or dots, and tools without `parse_args`.
+"""
 import json
 import re
 import shlex
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +51,7 @@ print('ANSWERS' + json.dumps(answers))
 '''
 
 
+@lru_cache(maxsize=None)
 def tools_with_a_parser():
     return [path.relative_to(ROOT).as_posix()
             for path in sorted(ROOT.glob('tools/**/*.py'))

@@ -189,8 +189,7 @@ class ResidualDecoder:
         try:
             # A fresh one where old headers would linger.
             if decoder is None or decoder.headers != headers:
-                decoder = self._make_decoder(
-                    headers, fresh=not self.bitstream.shows_damage)
+                decoder = self._make_decoder(headers)
             frames = self._decode_soundly(decoder, data)
             if not frames:
                 # Where a packet is damaged, old pictures shine through.
@@ -203,12 +202,17 @@ class ResidualDecoder:
             ) from None
         if not frames:
             return None
-        if self.bitstream.shows_damage and (
-                decoder.is_clean or decoder.strict or (
-                    headers and decoder.is_sound
-                    and not self.bitstream.in_loop_filter)):
+        if self._may_serve_again(decoder):
             self._decoder = decoder
         return frames[-1]
+
+    def _may_serve_again(self, decoder):
+        """Tell whether a decoder's next picture will show nothing of this."""
+        if not self.bitstream.shows_damage:
+            return False
+        if decoder.headers and not self.bitstream.in_loop_filter:
+            return decoder.is_sound  # they are sent along with each packet
+        return decoder.is_clean or decoder.strict
 
     def _decode_soundly(self, decoder, data):
         """Return the frames of a packet, [] if a fresh decoder must redo it."""
@@ -225,6 +229,7 @@ class ResidualDecoder:
         # FFmpeg calls H.264 and HEVC without a key picture corrupt, damaged
         # or not, and a damaged H.264 picture spoils the next one's samples.
         strict = self.bitstream.in_loop_filter and not fresh
+        fresh = fresh or not self.bitstream.shows_damage
         return GreyDecoder(self.bitstream, *self._size, headers, self.name,
                            fresh, strict)
 

@@ -161,6 +161,7 @@ def signed(plane, bits, clear):
 
 
 def _clear(plane, where, height, width):
+    """Set blocks to 0: the whole ones at once, those that an edge cuts next."""
     *pictures, rows, columns = where
     down, across = map(_bands, plane.shape[-2:], (height, width))
     for top, bottom, high, y in down:

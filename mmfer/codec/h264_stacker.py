@@ -77,11 +77,10 @@ class H264Stacker(Stacker):
             if not slice_:
                 return None
             own = slice_.picture, slice_.numbers
-            if not slices and not self._stackable(slice_):
+            if shared is None and self._stackable(slice_):
+                shared = own
+            if own != shared:
                 return None
-            if slices and own != shared:
-                return None
-            shared = own
             slices.append(_ready(unit, slice_, start))
         return (shared[0], slices) if slices else None
 

@@ -80,9 +80,10 @@ def _are_alike(tensors: Sequence[torch.Tensor]) -> bool:
     """Tell whether tensors are plain ones of one shape and type."""
     first = tensors[0]
     return all(
-        type(tensor) is torch.Tensor and tensor.shape == first.shape and tensor.dtype == first.dtype
-        and tensor.layout == torch.strided and tensor.device.type == 'cpu'
-        and not tensor.requires_grad for tensor in tensors)
+        type(tensor) is torch.Tensor and tensor.shape == first.shape
+        and tensor.dtype == first.dtype and tensor.layout == torch.strided
+        and tensor.device.type == 'cpu' and not tensor.requires_grad
+        for tensor in tensors)
 
 
 class _Stack:

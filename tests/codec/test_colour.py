@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmfer.codec import CompressedVideo, Residual
+from mmfer.codec.frame_residual import not_covered, signed
 
 # Kr, Kb of ITU-R BT.601, BT.709 and BT.2020, by FFmpeg's colorspace number.
 WEIGHTS = {2: (.299, .114), 5: (.299, .114), 6: (.299, .114), 1: (.2126,
@@ -111,6 +112,26 @@ def test_colours_turn_with_the_picture(size, degrees):
                               np.rot90(convert(residual), turns))
     if not (size[0] | size[1]) & 1:
         assert residual.rotated(degrees).u.size == residual.u.size
+
+
+@pytest.mark.parametrize('seed', range(40))
+def test_what_is_not_predicted_is_cleared_up_to_the_edge(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(2, 70, 2).tolist()
+    down, across = [(1, 1), (1, 2), (2, 1), (2, 2)][seed % 4]
+    pictures = (3, )[:seed // 8 % 2]  # alone, in a stack
+    bits = [8, 10][seed // 4 % 2]
+    shape = -(-height // 16), -(-width // 16)
+    blocks = rng.random(pictures + shape) < .7
+    for rows, columns in ((1, 1), (down, across)):
+        plane = rng.integers(0, 1 << bits, pictures + (
+            -(-height // rows), -(-width // columns)))
+        plane = plane.astype(np.uint8 if bits == 8 else np.uint16)
+        mask = blocks.repeat(16 // rows, -2).repeat(16 // columns, -1)[
+            ..., :plane.shape[-2], :plane.shape[-1]]
+        wanted = np.where(mask, plane.astype(int) - (1 << bits - 1), 0)
+        found = signed(plane, bits, not_covered(blocks, height, width))
+        assert found.dtype == np.int16 and np.array_equal(found, wanted)
 
 
 def test_what_swscale_makes_of_flat_grey():

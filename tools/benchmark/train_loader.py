@@ -34,8 +34,8 @@ def parse_args(argv=None):
     parser.add_argument('--workers', nargs='+', type=int, default=[1, 2])
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--batches', type=int, default=4,
-                        help='timed batches in a round, behind four a worker '
-                        'to warm up (default: 4)')
+                        help=f'timed batches in a round, behind {_WARM_UP} a '
+                        'worker to warm up (default: 4)')
     parser.add_argument('--batch-size', type=int, default=16)
     parser.add_argument('--pictures', type=int, default=75,
                         help='length of the clips made here (default: 75)')
