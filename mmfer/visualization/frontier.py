@@ -86,6 +86,7 @@ def draw_frontier(reports: Mapping[str, 'LeakageReport'],  # noqa: F821
                 label='face embedding')
         axes.set_xlabel(panel[2])
         axes.set_xlim(0, None if ceiling is None else 1.03)
+        axes.locator_params(axis='x', nbins=6)  # else their numbers touch
         axes.grid(color='0.92')
         axes.set_axisbelow(True)
         if not number:
