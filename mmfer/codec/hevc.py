@@ -15,6 +15,9 @@ class HevcBitstream(Bitstream):
     codec = 'hevc'
     has_motion = False
     in_loop_filter = True
+    # A slice that damage lets end too early leaves the rest of its picture
+    # unwritten, without a sign.
+    shows_damage = False
 
     def __init__(self, extradata=b''):
         super().__init__(extradata)

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from mmfer.codec import CompressedVideo, CompressedVideoError
+from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
 from mmfer.testing import damaged, fingerprint
 
 CASES = [('mpeg4', '.mp4', (96, 80)), ('mpeg4', '.mp4', (60, 50)),
@@ -99,6 +99,30 @@ def test_a_damaged_picture_does_not_spoil_the_next(make_clip, coding):
             except CompressedVideoError:
                 pass
             assert fingerprint(video.residual_at(6)) == expected
+
+
+def test_what_damage_leaves_unwritten_shows_no_other_picture(make_clip):
+    with open(make_clip('hevc', 'restless', size=(112, 112)), 'rb') as file:
+        data = file.read()
+    index = VideoIndex.build(data)
+    at, size = int(index.position[4]), int(index.size[4])
+    unwritten = 0
+    for seed in range(60):
+        packet = damaged(data[at:at + size], seed, 1)[:size]
+        broken = data[:at] + packet.ljust(size, b'\0') + data[at + size:]
+        told = []
+        for before in ([], [6], [6, 8]):
+            with CompressedVideo(broken, index) as video:
+                for near in before:
+                    video.residual_at(near)
+                try:
+                    found = video.residual_at(4)
+                    told.append(fingerprint(found))
+                    unwritten += not before and (found.y[-8:] == -128).all()
+                except CompressedVideoError as error:
+                    told.append(type(error))
+        assert told[0] == told[1] == told[2]
+    assert unwritten  # else it would prove nothing
 
 
 def test_packet_buffers_are_padded(make_clip, monkeypatch):
