@@ -139,6 +139,39 @@ class IdentityEmbeddings:
         group = group_of(self.frames[rows], frame_inds)
         return self.embeddings[rows.start + group].copy()
 
+    def shuffled(self, paths: Sequence[str],
+                 seed: int = 0) -> 'IdentityEmbeddings':
+        """Return identities in which some clips have each other's.
+
+        A control: a penalty finds nothing of the person in them.
+
+        Args:
+            paths (Sequence[str]): These clips, each once. None keeps its own.
+            seed (int): Of who gets whose. Defaults to 0.
+
+        Returns:
+            IdentityEmbeddings: With the same whitenings.
+
+        Raises:
+            IdentityFileError: One of the clips is not in the file.
+        """
+        mixed = np.random.default_rng(seed).permutation(len(paths)).tolist()
+        # In a circle, so that nobody gets its own.
+        given = {path: self._rows_of(path) for path in self.paths}
+        given.update({
+            paths[taker]: self._rows_of(paths[giver])
+            for taker, giver in zip(mixed, mixed[1:] + mixed[:1])
+        })
+        names, rows = [], [np.zeros(0, np.int64)]
+        for path, theirs in given.items():
+            names += [path] * (theirs.stop - theirs.start)
+            rows.append(np.arange(theirs.start, theirs.stop))
+        rows = np.concatenate(rows)
+        return IdentityEmbeddings(
+            names, self.embeddings[rows], self.frames[rows],
+            dict(self.metadata, shuffled=dict(clips=len(paths), seed=seed)),
+            self.whitenings)
+
     # -- whitening ---------------------------------------------------------
 
     def whiten(self,

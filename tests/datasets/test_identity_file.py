@@ -1,4 +1,9 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,8 @@ pytest.importorskip('mmaction')
 from mmfer.datasets import IdentityEmbeddings, IdentityFileError  # noqa: E402
 from mmfer.datasets.identity_file import (fit_whitening,  # noqa: E402
                                           group_of)
+
+SHUFFLE = Path(__file__).parents[2] / 'tools/data/shuffle_identity.py'
 
 
 def _embeddings(rows=40, channels=6, seed=0):
@@ -49,6 +56,35 @@ def test_rows_by_clip_and_picture():
     assert np.array_equal(stored.at('c.mp4', [99]), x[2])
     stored['c.mp4'][:] = 0  # a copy
     assert np.array_equal(stored['c.mp4'], x[2])
+
+
+def test_shuffled():
+    stored, _ = _stored()
+    stored.fit_whitening('train', ['a/ä b.mp4', 'd.mp4'], 2)
+    some = ['a/ä b.mp4', 'd.mp4']
+    shuffled = stored.shuffled(some)
+    assert shuffled.paths == stored.paths
+    assert shuffled.row_paths == ['a/ä b.mp4', 'c.mp4', 'd.mp4', 'd.mp4']
+    assert np.array_equal(shuffled['a/ä b.mp4'], stored['d.mp4'])
+    assert np.array_equal(shuffled.at('d.mp4', [13]),
+                          stored.at('a/ä b.mp4', [13]))
+    assert np.array_equal(shuffled['c.mp4'], stored['c.mp4'])
+    assert shuffled.whitenings == stored.whitenings
+    assert shuffled.metadata['shuffled'] == dict(clips=2, seed=0)
+    with pytest.raises(IdentityFileError, match='no embedding of e.mp4'):
+        stored.shuffled(['c.mp4', 'e.mp4'])
+
+
+def test_shuffled_clips_never_keep_their_own():
+    names = [f'{number}.mp4' for number in range(40)]
+    stored = IdentityEmbeddings(names, _embeddings(40), [0] * 40)
+    found = [stored.shuffled(names[:30], seed) for seed in range(5)]
+    assert len({one.embeddings.tobytes() for one in found}) == 5
+    for one in found:
+        same = (one.embeddings == stored.embeddings).all(1)
+        assert same.tolist() == [False] * 30 + [True] * 10
+        assert {tuple(x) for x in one.embeddings} == {
+            tuple(x) for x in stored.embeddings}
 
 
 @pytest.mark.parametrize('inds, group', [
@@ -132,3 +168,29 @@ def test_rows_that_do_not_belong_together():
         IdentityEmbeddings(['a', 'b'], x, [0, 0, 0])
     with pytest.raises(IdentityFileError, match='rows of a lie apart'):
         IdentityEmbeddings(['a', 'b', 'a'], x, [0, 0, 1])
+
+
+def test_the_tool_that_shuffles(tmp_path):
+    names = ['a.mp4', 'b.mp4', 'c.mp4']
+    clips = [dict(path=name, label='sad', split=split)
+             for name, split in zip(names, ('train', 'train', 'test'))]
+    (tmp_path / 'clips.json').write_text(json.dumps(dict(
+        metainfo=dict(classes=['sad', 'happy']), clips=clips)))
+    stored = IdentityEmbeddings(names, _embeddings(3), [0] * 3)
+    stored.save(tmp_path / 'identity.npz')
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, '-W', 'ignore', str(SHUFFLE), 'clips.json',
+             'identity.npz', 'shuffled.npz', *arguments], cwd=tmp_path,
+            capture_output=True, text=True)
+
+    refused = run('--split', 'val')
+    assert refused.returncode == 1 and "0 clips of the split 'val'" in \
+        refused.stderr.splitlines()[-1]
+    assert not (tmp_path / 'shuffled.npz').exists()
+    done = run('--seed', '3')
+    assert done.returncode == 0 and '2 of 3 clips' in done.stdout, done.stderr
+    found = IdentityEmbeddings.load(tmp_path / 'shuffled.npz')
+    assert np.array_equal(found['a.mp4'], stored['b.mp4'])
+    assert np.array_equal(found['c.mp4'], stored['c.mp4'])
