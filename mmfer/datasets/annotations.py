@@ -15,12 +15,16 @@ would be understood wrongly without anybody noticing.
 import csv
 import io
 import json
+import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.fileio import exists, get_text
 
 #: Columns that hold numbers, in the order in which messages list them.
 INTEGERS = ('fold', 'apex', 'onset', 'offset')
+# Tables with empty cells are often written with all numbers as 3.0.
+_WHOLE = re.compile(r'([+-]?[0-9]+)(?:\.0*)?')
+_NUMBER = re.compile(r'[+-]?[0-9]+(?:[.,][0-9]*)?')
 
 
 class AnnotationError(ValueError):
@@ -40,7 +44,8 @@ def read_annotations(path: str,
     Returns:
         tuple: ``metainfo`` (dict) with at least ``classes`` (list of str), and
         the clips, a list of dict with ``path`` and ``label`` (str), the other
-        columns as far as they are given; those that hold numbers as int.
+        columns as far as they are given; those that hold numbers as int,
+        ``subject`` as str.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -51,7 +56,15 @@ def read_annotations(path: str,
         raise FileNotFoundError(
             f'{path}: no such annotation file; set `data_root` and `ann_file` '
             'of the data set, or make the file first')
-    text = get_text(path, backend_args=backend_args)
+    try:
+        text = get_text(path, backend_args=backend_args)
+    except UnicodeDecodeError as error:
+        raise AnnotationError(
+            f'{path}: is not UTF-8 text ({error.reason} at byte '
+            f'{error.start}); a spreadsheet saves it as "CSV UTF-8"'
+        ) from None
+    # A byte order mark, as spreadsheets write it, is not part of a name.
+    text = text.lstrip('\ufeff')
     suffix = str(path).rsplit('.', 1)[-1].lower()
     if suffix == 'json':
         metainfo, clips = _from_json(path, text)
@@ -83,8 +96,7 @@ def _from_json(path: str, text: str) -> Tuple[dict, list]:
 
 
 def _from_csv(path: str, text: str) -> Tuple[dict, list]:
-    # A byte order mark, as spreadsheets write it, is not part of a name.
-    reader = csv.DictReader(io.StringIO(text.lstrip('\ufeff')))
+    reader = csv.DictReader(io.StringIO(text))
     found = [(name or '').strip() for name in reader.fieldnames or ()]
     reader.fieldnames = found
     missing = {'path', 'label'} - set(found)
@@ -97,10 +109,11 @@ def _from_csv(path: str, text: str) -> Tuple[dict, list]:
     clips = []
     for row in reader:
         # An empty cell means "not known"; None is the rest of a long line.
-        clips.append({
-            name: value.strip()
-            for name, value in row.items() if name is not None and value
-        })
+        cells = {name: value.strip() for name, value in row.items()
+                 if name is not None and value and value.strip()}
+        # Spreadsheets write lines of nothing but commas.
+        if cells:
+            clips.append(cells)
     return {}, clips
 
 
@@ -112,17 +125,21 @@ def _check_clip(path: str, number: int, clip: Any) -> None:
             raise AnnotationError(
                 f'{path}: clip {number} has no {key}; a label is the name of '
                 'a class, not a number')
-    if clip['label'].isdigit():
+    if _NUMBER.fullmatch(clip['label']):
         raise AnnotationError(
             f'{path}: clip {number} ({clip["path"]}) has the label '
             f'{clip["label"]}; a label is the name of a class, not a number')
+    if clip.get('subject') in (None, ''):
+        clip.pop('subject', None)
+    else:
+        clip['subject'] = str(clip['subject'])
     for key in INTEGERS:
         if clip.get(key) is None:
             clip.pop(key, None)
             continue
-        try:
-            clip[key] = int(clip[key])
-        except (TypeError, ValueError):
+        found = _WHOLE.fullmatch(str(clip[key]))
+        if not found:
             raise AnnotationError(
                 f'{path}: clip {number} ({clip["path"]}): {key} is '
-                f'{clip[key]!r}, not a whole number') from None
+                f'{clip[key]!r}, not a whole number')
+        clip[key] = int(found[1])

@@ -48,6 +48,12 @@ def test_class_order_is_that_of_the_file(tmp_path):
     ('a.json', dict(clips=[dict(path='x', label=3)]), 'not a number'),
     ('a.json', dict(clips=[dict(path='x', label='a', apex='soon')]),
      "apex is 'soon'"),
+    ('a.json', dict(clips=[dict(path='x', label='a', fold=1.7)]),
+     'fold is 1.7'),
+    ('a.json', dict(clips=[dict(path='x', label='a', fold=True)]),
+     'fold is True'),
+    ('a.json', dict(clips=[dict(path='x', label='3.0')]), 'not a number'),
+    ('a.json', dict(clips=[dict(path='x', label='-1')]), 'not a number'),
     ('a.csv', 'file,label\nx,happy\n', 'column path is missing'),
     ('a.txt', 'x 1', '.json or .csv'),
 ])
@@ -81,3 +87,28 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(AnnotationError, match=said):
         read_annotations(str(path))
+
+
+def test_numbers_are_persons_and_whole_floats_are_whole(tmp_path):
+    clips = [dict(path='a', label='sad', subject=0, fold=2.0, apex='7.0'),
+             dict(path='b', label='sad', subject='', fold=0, onset=None)]
+    _, found = read_annotations(_write(tmp_path / 'a.json',
+                                       dict(clips=clips)))
+    assert found == [
+        dict(path='a', label='sad', subject='0', fold=2, apex=7),
+        dict(path='b', label='sad', fold=0)
+    ]
+
+
+def test_what_spreadsheets_write(tmp_path):
+    table = 'path,label,subject\nä.mp4,sad,ben\n,,\n'
+    path = tmp_path / 'a.csv'
+    path.write_text(table, encoding='utf-8-sig')
+    _, clips = read_annotations(str(path))
+    assert clips == [dict(path='ä.mp4', label='sad', subject='ben')]
+    (tmp_path / 'b.json').write_text('\ufeff{"clips": []}', encoding='utf-8')
+    assert read_annotations(str(tmp_path / 'b.json'))[1] == []
+    for encoding in ('cp1252', 'utf-16'):
+        path.write_text(table, encoding=encoding)
+        with pytest.raises(AnnotationError, match='a.csv: is not UTF-8 text'):
+            read_annotations(str(path))
