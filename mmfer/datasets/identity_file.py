@@ -77,6 +77,12 @@ class IdentityEmbeddings:
                 f'{self.name}: {rows} paths, embeddings of '
                 f'{self.embeddings.shape} and frames of {self.frames.shape} '
                 f'do not belong together; {_MAKE} again')
+        bad = np.flatnonzero(~np.isfinite(self.embeddings).all(1))
+        if len(bad):
+            raise IdentityFileError(
+                f'{self.name}: {len(bad)} of {rows} embeddings are not '
+                f'finite, the first is of {self.row_paths[bad[0]]}; look at '
+                f'the face network, then {_MAKE} again')
         self._rows: Dict[str, slice] = {}
         for row, path in enumerate(self.row_paths):
             known = self._rows.get(path)

@@ -115,6 +115,9 @@ class FERMetric(BaseMetric):
             ``recall/<name>`` (float; NaN without clips) and ``confusion``,
             int64 (K, K).
 
+        Raises:
+            ValueError: A score is NaN, or there are other than K names.
+
         Examples:
             >>> import numpy as np
             >>> scores = np.array([[.9, .1], [.2, .8], [.4, .6]])
@@ -125,6 +128,13 @@ class FERMetric(BaseMetric):
         scores = np.asarray(scores)
         count = scores.shape[1]
         names = _names(classes, count)
+        # The largest of them would be that of the first class.
+        unknown = int(np.isnan(scores).any(axis=1).sum())
+        if unknown:
+            raise ValueError(
+                f'{unknown} of {len(scores)} clips have scores that are NaN: '
+                'the weights of the model are damaged, or the training has '
+                'diverged')
         predictions = scores.argmax(axis=1)
         confusion = confusion_matrix(labels, predictions, count)
         metrics = dict(

@@ -58,6 +58,14 @@ def test_rows_by_clip_and_picture():
     assert np.array_equal(stored['c.mp4'], x[2])
 
 
+def test_what_is_not_finite_is_refused(tmp_path):
+    stored, x = _stored()
+    stored.embeddings[2, 1] = np.nan
+    stored.save(tmp_path / 'identity.npz')
+    with pytest.raises(IdentityFileError, match='1 of 4 .* of c.mp4'):
+        IdentityEmbeddings.load(tmp_path / 'identity.npz')
+
+
 def test_shuffled():
     stored, _ = _stored()
     stored.fit_whitening('train', ['a/ä b.mp4', 'd.mp4'], 2)

@@ -101,3 +101,10 @@ def test_several_labels_per_clip_are_refused():
 
 def test_examples():
     assert doctest.testmod(fer_metric).failed == 0
+
+
+def test_scores_that_are_nan_are_no_prediction():
+    scores = SCORES.clone().numpy()
+    scores[1] = np.nan
+    with pytest.raises(ValueError, match='1 of 4 clips .* NaN'):
+        FERMetric.calculate(scores, LABELS)
