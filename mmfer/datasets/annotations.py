@@ -8,9 +8,10 @@ JSON::
                 "split": "train", "fold": 1, "apex": 20}]}
 
 or CSV with a header line and the columns ``path, label`` and, as far as they
-are known, ``subject, split, fold, apex``. A label is the *name* of a class:
+are known, ``subject, split, fold, apex, train_only``. A label is the *name* of a class:
 published lists number the same seven expressions in many orders, so a number
-would be understood wrongly without anybody noticing.
+would be understood wrongly without anybody noticing. Clips that are
+``train_only`` (true or false) are trained with in every fold and never tested.
 """
 import csv
 import io
@@ -20,6 +21,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.fileio import exists, get_text
 
+_FLAGS = {'true': True, '1': True, 'false': False, '0': False}
 #: Columns that hold numbers, in the order in which messages list them.
 INTEGERS = ('fold', 'apex', 'onset', 'offset')
 # Tables with empty cells are often written with all numbers as 3.0.
@@ -82,6 +84,27 @@ def read_annotations(path: str,
     return metainfo, clips
 
 
+def fold_clips(clips: List[Dict[str, Any]], fold: int,
+               role: str) -> List[Dict[str, Any]]:
+    """Choose the clips of a fold of a cross-validation.
+
+    Args:
+        clips (list[dict]): As :func:`read_annotations` returns them. Those
+            without a fold take no part unless they are ``train_only``.
+        fold (int): The fold that is tested.
+        role (str): 'test' for its clips, 'train' for those of all others.
+
+    Returns:
+        list[dict]: Of these, none if nothing is tested.
+    """
+    tested = [clip for clip in clips if clip.get('fold') == fold
+              and not clip.get('train_only')]
+    if role == 'test' or not tested:
+        return tested
+    return [clip for clip in clips if clip.get('train_only')
+            or clip.get('fold', fold) != fold]
+
+
 def _from_json(path: str, text: str) -> Tuple[dict, list]:
     try:
         content = json.loads(text)
@@ -133,6 +156,13 @@ def _check_clip(path: str, number: int, clip: Any) -> None:
         clip.pop('subject', None)
     else:
         clip['subject'] = str(clip['subject'])
+    if 'train_only' in clip:
+        flag = str(clip['train_only']).lower()
+        if flag not in _FLAGS:
+            raise AnnotationError(
+                f'{path}: clip {number} ({clip["path"]}): train_only is '
+                f'{clip["train_only"]!r}, not true or false')
+        clip['train_only'] = _FLAGS[flag]
     for key in INTEGERS:
         if clip.get(key) is None:
             clip.pop(key, None)

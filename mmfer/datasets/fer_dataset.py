@@ -13,7 +13,7 @@ from mmengine.utils import is_abs
 
 from mmfer.codec import CompressedVideoError
 from mmfer.registry import DATASETS
-from .annotations import AnnotationError, read_annotations
+from .annotations import AnnotationError, fold_clips, read_annotations
 from .seeding import seeded
 
 
@@ -49,7 +49,7 @@ class FERDataset(BaseActionDataset):
         fold (int, optional): Cross-validation: the fold that is tested.
             Excludes ``split``. Defaults to None.
         fold_role (str): With ``fold``: 'test' takes its clips, 'train' those
-            of all other folds. Defaults to 'train', or to 'test' in test mode.
+            of all other folds and those that are ``train_only``. Defaults to 'train', or to 'test' in test mode.
         classes (Sequence[str], optional): Names of the classes to keep, in
             this order; other clips are left out. Defaults to None, all.
         label_map (dict, optional): New name of a label, applied before
@@ -215,13 +215,7 @@ class FERDataset(BaseActionDataset):
         elif self.fold is not None:
             key = 'fold'
             wanted = f'fold {self.fold} ({self.fold_role})'
-            # A clip without a fold takes no part in cross-validation.
-            known = [c for c in clips if 'fold' in c]
-            tested = [c for c in known if c['fold'] == self.fold]
-            chosen = tested if self.fold_role == 'test' else \
-                [c for c in known if c['fold'] != self.fold]
-            if not tested:
-                chosen = []
+            chosen = fold_clips(clips, self.fold, self.fold_role)
         else:
             key, wanted, chosen = 'split', 'any split', clips
         if not chosen:

@@ -227,7 +227,7 @@ def read_folds(path: Union[str, Path]) -> Dict[str, int]:
     folds: Dict[str, int] = {}
     for row in reader:
         name, fold = row['subject'], row['fold']
-        if not name or not str(fold).isdigit():
+        if not name or not re.fullmatch('[0-9]+', str(fold)):
             raise AnnotationError(
                 f'{path}: line {reader.line_num}: a subject and the number of '
                 f'its fold are needed, got {name!r} and {fold!r}')

@@ -27,8 +27,8 @@ def merge_annotations(sources: Mapping[str, str],
         out (str): The new file, ``.json``; replaced if it exists. Paths of
             clips in it are relative to its folder.
         train_only (Collection[str]): Sources all of whose clips are put into
-            the split 'train' and into no fold. Defaults to none: splits and
-            folds are kept.
+            the split 'train' and into no fold, and are trained with in every
+            fold. Defaults to none: splits and folds are kept.
 
     Returns:
         Counter: Number of clips by split.
@@ -37,7 +37,8 @@ def merge_annotations(sources: Mapping[str, str],
         FileNotFoundError: A file does not exist.
         AnnotationError: A file cannot be understood, or the sources disagree
             about the classes.
-        ValueError: Fewer than two sources, or an unknown name.
+        ValueError: Fewer than two sources, or a name that is unknown or holds
+            a slash.
     """
     if len(sources) < 2:
         raise ValueError('at least two data sets are merged')
@@ -45,12 +46,16 @@ def merge_annotations(sources: Mapping[str, str],
     if unknown:
         raise ValueError(f'no source is called {", ".join(unknown)}; there '
                          f'are {", ".join(sources)}')
+    if any('/' in name for name in sources):
+        raise ValueError('a source has no / in its name, which divides it '
+                         f'from its persons: {", ".join(sources)}')
     if not out.endswith('.json'):
         raise ValueError(f'{out}: an annotation file ends in .json')
     classes: List[str] = []
     clips: List[Dict[str, Any]] = []
     codings: List[Any] = []
-    folder = osp.dirname(osp.abspath(out))
+    # Where links lead: `..` steps out of what they lead to.
+    folder = osp.realpath(osp.dirname(osp.abspath(out)))
     for name, path in sources.items():
         metainfo, found = read_annotations(path)
         classes = classes or list(metainfo['classes'])
@@ -61,7 +66,7 @@ def merge_annotations(sources: Mapping[str, str],
                 f'different: {", ".join(sorted(different))}. Rename or leave '
                 'them out when the data are prepared')
         codings.append(metainfo.get('coding'))
-        origin = osp.dirname(osp.abspath(path))
+        origin = osp.realpath(osp.dirname(osp.abspath(path)))
         clips += [_moved(clip, name, origin, folder, name in train_only)
                   for clip in found]
     metainfo = dict(dataset='+'.join(sources), classes=classes)
@@ -87,6 +92,6 @@ def _moved(clip: Dict[str, Any], name: str, origin: str, folder: str,
     if clip.get('subject') is not None:
         clip['subject'] = f'{name}/{clip["subject"]}'
     if train:
-        clip['split'] = 'train'
+        clip.update(split='train', train_only=True)
         clip.pop('fold', None)
     return clip

@@ -83,51 +83,72 @@ def check_folds(cfg) -> None:
 
 
 def set_fold(cfg, fold: int, annotations: Optional[str] = None) -> None:
-    """Let all loaders use one fold.
+    """Let the loaders use one fold.
+
+    Data sets of another annotation file than the tested one are trained with
+    as they are, unless they name a fold themselves.
 
     Args:
         cfg (Config): Modified.
         fold (int): The fold to test.
         annotations (str, optional): Another annotation file, whose clips lie
-            where those of the old one lie. Defaults to None.
+            where those of the tested one lie. Defaults to None.
 
     Raises:
         FoldError: The pipeline whitens identities with a fit on the folds of
-            the old annotation file.
+            the old annotation file, or folds are made of the tested data while
+            others have folds of their own.
     """
+    tested = {osp.abspath(annotation_path(dataset))
+              for _, dataset in loader_datasets(cfg, 'test_dataloader')}
+    parts, whitenings = [], []
+    for loader, role in LOADERS.items():
+        for place, dataset in loader_datasets(cfg, loader):
+            known = osp.abspath(annotation_path(dataset)) in tested
+            if not known and dataset.get('fold') is None:
+                continue
+            if not known and annotations is not None:
+                raise FoldError(
+                    f'{place}: {annotation_path(dataset)} has folds of its '
+                    f'own, which do not fit those of {annotations}; give it '
+                    'a split instead')
+            parts.append((dataset, role))
+            whitenings += [
+                step for step in dataset.get('pipeline') or ()
+                if str(step.get('type')).endswith('LoadIdentity')
+                and step.get('whiten', True)
+            ]
+    encoder = (cfg.get('model') or {}).get('identity_encoder') or {}
+    if encoder.get('whitening'):
+        whitenings.append(encoder['whitening'])
+    if whitenings and annotations is not None:
+        raise FoldError(
+            f'{whitenings[0]["file"]}: its whitening was fitted on other '
+            f'folds; extract identities with {annotations}, which has the '
+            'new ones, and use it as `ann_file`')
     if cfg.get('fold') is not None:
         cfg['fold'] = fold
-    for loader, role in LOADERS.items():
-        for _, dataset in loader_datasets(cfg, loader):
-            if annotations is not None:
-                folder = osp.dirname(osp.abspath(annotation_path(dataset)))
-                prefix = dataset.get('data_prefix') or ''
-                if not isinstance(prefix, str):
-                    prefix = prefix.get('video', '')
-                if prefix:
-                    folder = osp.abspath(
-                        osp.join(dataset.get('data_root') or '', prefix))
-                dataset['data_prefix'] = dict(video=folder)
-                dataset['ann_file'] = osp.abspath(annotations)
-            if dataset.get('fold') is None:
-                dataset['fold_role'] = role
-            dataset['split'] = None
-            dataset['fold'] = fold
-            _set_whitening(dataset, fold, annotations)
-
-
-def _set_whitening(dataset, fold: int, annotations: Optional[str]) -> None:
-    """Take the whitening that was fitted without the tested fold."""
-    for transform in dataset.get('pipeline') or ():
-        if not str(transform.get('type')).endswith('LoadIdentity') or \
-                not transform.get('whiten', True):
-            continue
+    for dataset, role in parts:
         if annotations is not None:
-            raise FoldError(
-                f'{transform["file"]}: its whitening was fitted on other '
-                f'folds; extract identities with {annotations}, which has '
-                'the new ones, and use it as `ann_file`')
-        transform['fold'] = fold
+            _set_annotations(dataset, annotations)
+        if dataset.get('fold') is None:
+            dataset['fold_role'] = role
+        dataset['split'] = None
+        dataset['fold'] = fold
+    for whitening in whitenings:  # fitted without the tested fold
+        whitening['fold'] = fold
+
+
+def _set_annotations(dataset, annotations: str) -> None:
+    """Give other annotations to a data set whose clips stay where they are."""
+    folder = osp.dirname(osp.abspath(annotation_path(dataset)))
+    prefix = dataset.get('data_prefix') or ''
+    if not isinstance(prefix, str):
+        prefix = prefix.get('video', '')
+    if prefix:
+        folder = osp.abspath(osp.join(dataset.get('data_root') or '', prefix))
+    dataset['data_prefix'] = dict(video=folder)
+    dataset['ann_file'] = osp.abspath(annotations)
 
 
 def build_without_pictures(dataset, **changes):

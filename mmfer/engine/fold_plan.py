@@ -98,7 +98,9 @@ def plan_folds(cfg, wanted: Optional[Sequence[str]],
             source, clips, wanted[0], work_dir)
         metainfo['protocol'] = wanted[0]
         for clip in clips:
-            clip['fold'] = folds[clip['subject']]
+            clip.pop('fold', None)
+            if not clip.get('train_only'):
+                clip['fold'] = folds[clip['subject']]
         wanted = ['all']
     uses_folds = bool(wanted) or any(
         d.get('fold') is not None
@@ -108,7 +110,8 @@ def plan_folds(cfg, wanted: Optional[Sequence[str]],
             [None], [None], config.get('split') or 'all clips',
             list(metainfo['classes']), metainfo, False,
             _selection(cfg), _persons(clips, 'split'), digest=digest)
-    there = sorted({clip['fold'] for clip in clips if 'fold' in clip})
+    there = sorted({clip['fold'] for clip in clips
+                    if 'fold' in clip and not clip.get('train_only')})
     plan = FoldPlan(
         _chosen(wanted, there, source), list(there), '',
         list(metainfo['classes']), metainfo, _one_person_each(clips, there),
@@ -124,14 +127,15 @@ def _folds_by_person(source: str, clips: List[dict], protocol: str,
                      work_dir: Path):
     """Write the annotations again, with folds."""
     try:
-        folds = protocol_folds((c.get('subject') for c in clips), protocol)
+        folds = protocol_folds((c.get('subject') for c in clips
+                                if not c.get('train_only')), protocol)
     except ValueError as error:
         raise FoldError(f'{source}: {error}') from None
     metainfo, entries = read_annotations(source)
     metainfo['protocol'] = protocol
     for entry in entries:
         entry.pop('fold', None)
-        if entry.get('subject') in folds:
+        if entry.get('subject') in folds and not entry.get('train_only'):
             entry['fold'] = folds[entry['subject']]
     path = Path(work_dir) / f'annotations-{protocol}.json'
     write_json(path, dict(metainfo=metainfo, clips=entries), indent=None,
@@ -174,7 +178,9 @@ def _persons(clips: List[dict], key: str) -> str:
     for clip in clips:
         if clip.get('subject') is None:
             return 'not known'
-        if key in clip:
+        if clip.get('train_only'):
+            parts[clip['subject']].add('train_only')
+        elif key in clip:
             parts[clip['subject']].add(clip[key])
     several = sum(len(places) > 1 for places in parts.values())
     if not several:
@@ -188,6 +194,8 @@ def _fold_of_persons(clips: List[dict]) -> Dict[str, int]:
     folds: Dict[str, int] = {}
     for clip in clips:
         person = clip.get('subject')
+        if clip.get('train_only'):
+            continue
         if person is None or 'fold' not in clip or folds.setdefault(
                 person, clip['fold']) != clip['fold']:
             return {}

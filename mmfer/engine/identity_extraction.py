@@ -12,7 +12,7 @@ from mmengine.utils import is_abs
 from torch.utils.data import DataLoader, Dataset
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
-from mmfer.datasets import read_annotations
+from mmfer.datasets.annotations import fold_clips, read_annotations
 from mmfer.datasets.face_preprocess import FacePreprocess
 from mmfer.datasets.identity_file import (WHICH, IdentityEmbeddings,
                                           IdentityFileError)
@@ -30,11 +30,13 @@ class ExtractionReport:
         pictures (int): Pictures encoded, in earlier runs too.
         resumed (int): Clips taken from the journal of an earlier run.
         unreadable (dict[str, str]): Clips that are not in the file, and why.
+        not_whitened (dict[str, str]): Folds without a whitening, and why.
     """
     clips: int = 0
     pictures: int = 0
     resumed: int = 0
     unreadable: Dict[str, str] = field(default_factory=dict)
+    not_whitened: Dict[str, str] = field(default_factory=dict)
 
 
 class KeyframeFaces(Dataset):
@@ -171,8 +173,14 @@ def extract_identities(ann_file: str,
         name=str(out))
     if whiten is not None:
         for name, chosen in _training_clips(ann_file, clips).items():
-            identities.fit_whitening(
-                name, [p for p in chosen if p in identities], whiten)
+            try:
+                identities.fit_whitening(
+                    name, [p for p in chosen if p in identities], whiten)
+            except IdentityFileError as error:
+                # Where there is a split, few clips may be left in a fold.
+                if 'train' not in identities.whitenings:
+                    raise
+                report.not_whitened[name] = str(error)
     identities.save(out)
     journal.remove()
     report.clips, report.pictures = len(identities), len(rows)
@@ -266,17 +274,15 @@ def _encode_chunk(chunk: list, encoder: IdentityEncoder,
 
 def _training_clips(ann_file: str, clips: List[dict]) -> Dict[str, List[str]]:
     """Clips to fit on, by name of the whitening."""
-    train = [c['path'] for c in clips if c.get('split') == 'train']
+    parts = {}
+    train = [c for c in clips if c.get('split') == 'train']
     if train:
-        return dict(train=list(dict.fromkeys(train)))
-    # Fold 0 takes no part in cross-validation.
-    folds = sorted({clip['fold'] for clip in clips if clip.get('fold')})
-    if not folds:
+        parts['train'] = train
+    for fold in sorted({c['fold'] for c in clips if 'fold' in c}):
+        parts[f'fold{fold}'] = fold_clips(clips, fold, 'train')
+    if not parts:
         raise IdentityFileError(
             f'{ann_file}: has neither a split "train" nor folds, so there '
             'are no training clips to fit a whitening on')
-    return {
-        f'fold{fold}': list(dict.fromkeys(
-            c['path'] for c in clips if c.get('fold') not in (None, 0, fold)))
-        for fold in folds
-    }
+    return {name: list(dict.fromkeys(c['path'] for c in chosen))
+            for name, chosen in parts.items()}

@@ -50,6 +50,14 @@ def test_the_data_set_reads_clips_of_both(sources, tmp_path):
     stored = json.loads(out.read_text())
     assert stored['metainfo']['coding'] == dict(codec='h264')
     assert 'fold' not in stored['clips'][2]
+    # They are trained with in every fold.
+    assert stored['clips'][2]['train_only'] is True
+    stored['clips'][0]['fold'] = 1
+    out.write_text(json.dumps(stored))
+    for fold, own in ((1, 'a/2.mp4'), (2, 'a/1.mp4')):
+        trained = FERDataset(str(out), [], fold=fold, check_files=False)
+        assert [trained.get_data_info(i)['path'] for i in range(
+            len(trained))] == [f'../{own}', '../b/1.mp4']
 
 
 def test_splits_are_kept_unless_asked(sources, tmp_path):
@@ -62,6 +70,8 @@ def test_what_does_not_fit_is_refused(sources, tmp_path):
     other = write(tmp_path / 'c', ['happy', 'angry'], [])
     with pytest.raises(AnnotationError, match='different: angry, sad'):
         merge_annotations(dict(sources, c=other), out)
+    with pytest.raises(ValueError, match='no / in its name'):
+        merge_annotations({'a': sources['a'], 'a/b': sources['b']}, out)
     with pytest.raises(ValueError, match='no source is called x'):
         merge_annotations(sources, out, ['x'])
     with pytest.raises(ValueError, match='at least two'):
@@ -69,6 +79,14 @@ def test_what_does_not_fit_is_refused(sources, tmp_path):
     with pytest.raises(FileNotFoundError, match='none.json'):
         merge_annotations(dict(sources, c='none.json'), out)
     assert not Path(out).exists()
+
+
+def test_into_a_folder_behind_a_link(sources, tmp_path):
+    (tmp_path / 'far/away').mkdir(parents=True)
+    (tmp_path / 'link').symlink_to(tmp_path / 'far/away')
+    out = tmp_path / 'link' / 'annotations.json'
+    merge_annotations(sources, str(out))
+    assert len(FERDataset(str(out), [])) == 3  # which looks for the files
 
 
 def test_the_command(sources, tmp_path):

@@ -90,3 +90,36 @@ def test_data_without_folds(tmp_path, write_annotations, config):
     path.write_text(json.dumps(content))
     with pytest.raises(FoldError, match='--folds loso'):
         plan_folds(config(tmp_path), ['all'], tmp_path)
+
+
+def test_clips_that_only_train_have_no_fold(tmp_path, write_annotations,
+                                            config):
+    source = tmp_path / 'source'
+    source.mkdir()
+    write_annotations(source, subjects=4)
+    stored = json.loads((source / 'annotations.json').read_text())
+    for clip in stored['clips']:
+        clip['train_only'] = clip['subject'] in ('s0', 's3')
+    (source / 'annotations.json').write_text(json.dumps(stored))
+    plan = plan_folds(config(source), ['loso'], tmp_path / 'work')
+    assert plan.folds == [1, 2] and plan.subjects == dict(s1=1, s2=2)
+    cfg = config(source)
+    plan.apply(cfg, 1)
+    tested = clip_files(cfg, 'test_dataloader')
+    trained = clip_files(cfg, 'train_dataloader')
+    assert len(tested) == 2 and len(trained) == 6 and not tested & trained
+
+
+def test_fold_0_is_a_fold_like_others(tmp_path, write_annotations, config):
+    write_annotations(tmp_path)
+    path = tmp_path / 'annotations.json'
+    stored = json.loads(path.read_text())
+    for clip in stored['clips']:
+        clip['fold'] -= 1
+    path.write_text(json.dumps(stored))
+    plan = plan_folds(config(tmp_path), ['all'], tmp_path)
+    assert plan.folds == [0, 1, 2]
+    cfg = config(tmp_path)
+    plan.apply(cfg, 0)
+    assert len(clip_files(cfg, 'test_dataloader')) == 4
+    assert len(clip_files(cfg, 'train_dataloader')) == 8

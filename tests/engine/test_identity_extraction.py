@@ -196,6 +196,24 @@ def test_whitening_is_fitted_on_training_clips_alone(folder, ann_file,
         assert np.allclose(a, b, rtol=1e-2, atol=1e-3)
 
 
+def test_a_split_and_folds_have_a_whitening_each(folder, ann_file, encoder,
+                                                 tmp_path):
+    report, found = _extract(ann_file, encoder, tmp_path / 'i.npz', whiten=3)
+    assert set(found.whitenings) == {'train', 'fold1', 'fold2'}
+    assert not report.not_whitened
+    clips = json.loads(Path(ann_file).read_text())['clips']
+    others = np.stack([found[c['path']] for c in clips if c['fold'] != 2])
+    assert np.allclose(found.whiten(others, 2).mean(0), 0, atol=1e-4)
+    # A fold that leaves too few clips is none; the split goes on.
+    for number, clip in enumerate(clips):
+        clip['fold'] = int(number > 9)
+    path = folder / 'uneven.json'
+    path.write_text(json.dumps(dict(clips=clips)))
+    report, found = _extract(str(path), encoder, tmp_path / 'j.npz', whiten=3)
+    assert list(found.whitenings) == ['train', 'fold1']
+    assert 'fold0' in report.not_whitened['fold0']
+
+
 def test_without_a_split_each_fold_is_left_out_once(folder, encoder,
                                                     tmp_path):
     clips = json.loads((folder / 'annotations.json').read_text())['clips']

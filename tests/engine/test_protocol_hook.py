@@ -88,6 +88,10 @@ def test_a_checkpoint_knows_its_fold(folder):
     hook.before_test(same)
     with pytest.raises(FoldError, match='trained for fold 1 .* fold 2 tests'):
         hook.before_test(other)
+    # Nor is it trained further with the clips that it was to be tested on.
+    hook.before_train(same)
+    with pytest.raises(FoldError, match='train it on fold 1'):
+        hook.before_train(other)
     # Another data set may be tested with any fold, and an old checkpoint.
     other.cfg.test_dataloader.dataset.ann_file = 'other.json'
     hook.before_test(other)
@@ -122,3 +126,38 @@ def test_whitening_follows_the_fold(folder):
     identity['whiten'] = False
     cfg.train_dataloader.dataset.dataset.pipeline = [identity]
     set_fold(cfg, 2, annotations='annotations-loso.json')
+
+
+def test_the_whitening_of_an_encoder_in_the_model_follows_too(folder):
+    whitening = dict(file='identity.npz', fold=1)
+    cfg = _config(folder, model=dict(
+        identity_encoder=dict(type='mmfer.IResNet', whitening=whitening)))
+    set_fold(cfg, 2)
+    assert cfg.model.identity_encoder.whitening.fold == 2
+    with pytest.raises(FoldError, match='fitted on other folds'):
+        set_fold(cfg, 2, annotations='annotations-loso.json')
+
+
+def test_further_training_data_keep_their_part(folder):
+    more = dict(type='mmfer.FERDataset', data_root=str(folder),
+                ann_file='more.json', pipeline=[], split='train')
+
+    def config(more):
+        cfg = _config(folder)
+        own = cfg.train_dataloader.dataset.dataset
+        cfg.train_dataloader.dataset = dict(
+            type='ConcatDataset', datasets=[own, more])
+        return cfg
+
+    cfg = config(more)
+    for annotations in (None, 'annotations-loso.json'):
+        set_fold(cfg, 2, annotations)
+        first, second = cfg.train_dataloader.dataset.datasets
+        assert first.fold == 2 and dict(second) == more
+    assert first.ann_file.endswith('annotations-loso.json')
+    # One that has folds, too, follows; made of the tested data they differ.
+    cfg = config(dict(more, split=None, fold=1))
+    set_fold(cfg, 2)
+    assert cfg.train_dataloader.dataset.datasets[1].fold == 2
+    with pytest.raises(FoldError, match='more.json has folds of its own'):
+        set_fold(cfg, 2, 'annotations-loso.json')

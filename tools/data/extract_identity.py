@@ -81,6 +81,8 @@ def main(argv=None):
         sys.exit(f'error: {text}')
     for path, reason in report.unreadable.items():
         print(f'not read: {path}: {reason}', file=sys.stderr)
+    for reason in report.not_whitened.values():
+        print(f'left out: {reason}', file=sys.stderr)
     print(f'{args.out}: {report.clips} clips, {report.pictures} embeddings '
           f'of {encoder.out_channels} channels, {report.resumed} clips from '
           f'an earlier run, {len(report.unreadable)} not read, '

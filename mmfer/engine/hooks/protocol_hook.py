@@ -23,7 +23,7 @@ class ProtocolHook(Hook):
     * stores annotation file, split and fold in the checkpoint
       (``meta['protocol']``);
     * refuses to test a checkpoint of one fold on another fold of the same
-      annotation file.
+      annotation file, or to train it further there.
     """
 
     priority = 'NORMAL'
@@ -38,9 +38,12 @@ class ProtocolHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            FoldError: They name different folds.
+            FoldError: They name different folds, or the checkpoint that was
+                loaded is that of another fold.
         """
         check_folds(runner.cfg)
+        self._check_trained(describe_loader(runner.cfg, 'train_dataloader'),
+                            'train it on')
         if runner.val_loop is None:
             return
         trained = _file_names(runner.train_dataloader.dataset)
@@ -81,18 +84,21 @@ class ProtocolHook(Hook):
         Raises:
             FoldError: They differ, on the same annotation file.
         """
-        tested = describe_loader(runner.cfg, 'test_dataloader')
+        self._check_trained(describe_loader(runner.cfg, 'test_dataloader'),
+                            'test it on')
+
+    def _check_trained(self, asked: Dict, what: str) -> None:
         trained = self._trained
-        if not trained or None in (trained['fold'], tested['fold']):
+        if not trained or None in (trained['fold'], asked['fold']):
             return
-        if trained['ann_file'] == tested['ann_file'] and \
-                trained['fold'] != tested['fold']:
+        if trained['ann_file'] == asked['ann_file'] and \
+                trained['fold'] != asked['fold']:
             raise FoldError(
                 f'the checkpoint was trained for fold {trained["fold"]} of '
                 f'{trained["ann_file"]}, with the clips that fold '
-                f'{tested["fold"]} tests: test it on fold {trained["fold"]} '
+                f'{asked["fold"]} tests: {what} fold {trained["fold"]} '
                 f'(MMFER_FOLD={trained["fold"]}), or take the checkpoint of '
-                f'fold {tested["fold"]}')
+                f'fold {asked["fold"]}')
 
 
 def _file_names(dataset) -> set:
