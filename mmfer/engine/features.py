@@ -1,17 +1,20 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The vectors that the classifier reads, of every clip of a data set."""
 import copy
-from dataclasses import dataclass
-from typing import List, Optional, Sequence
+import logging
+from dataclasses import dataclass, replace
+from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from mmfer.atomic import writing
+from mmfer.datasets.fer_dataset import UnreadableClip
 from mmfer.progress import ProgressLine
 
 #: Raised when the layout of the file changes.
@@ -39,6 +42,17 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def of(self, mask: np.ndarray) -> 'FeatureSet':
+        """Give some of the clips.
+
+        Args:
+            mask (np.ndarray): bool (N, ).
+        """
+        return replace(self, **{
+            name: getattr(self, name)[mask] for name in
+            ('features', 'labels', 'subjects', 'paths', 'scores')
+        })
 
     def save(self, path: str) -> None:
         """Write an ``.npz`` file; nothing partial is left behind.
@@ -120,7 +134,8 @@ def find_classifier(model: nn.Module) -> List[nn.Linear]:
 @torch.no_grad()
 def extract_features(model: nn.Module,
                      dataloader: DataLoader,
-                     progress: bool = True) -> FeatureSet:
+                     progress: bool = True,
+                     skip_unreadable: bool = False) -> FeatureSet:
     """Run a recogniser in test mode and keep what its classifier reads.
 
     Works for every recogniser of mmaction2 whose head ends in a linear layer.
@@ -135,18 +150,21 @@ def extract_features(model: nn.Module,
             :class:`mmfer.FERDataset` makes them.
         progress (bool): Whether to report progress on stderr.
             Defaults to True.
+        skip_unreadable (bool): Whether to leave clips out that cannot be
+            read, with a warning, as a training does. Defaults to False.
 
     Returns:
         FeatureSet: Of all clips, float32.
 
     Raises:
+        UnreadableClip: A clip cannot be read.
         ValueError: The head has no linear classifier or did not run it, or
             the data set exchanges clips (training mode).
     """
     if is_model_wrapper(model):
         model = model.module
     dataset = dataloader.dataset
-    loader = _in_order(dataloader)
+    loader = _in_order(dataloader, skip_unreadable)
     inputs: List[torch.Tensor] = []
 
     def keep(layer: nn.Module, args: tuple) -> None:
@@ -158,10 +176,13 @@ def extract_features(model: nn.Module,
     ]
     training = model.training
     model.eval()
-    features, scores, labels = [], [], []
+    features, scores, labels, read = [], [], [], []
     try:
         with ProgressLine('features', len(dataset), shown=progress) as line:
-            for batch in loader:
+            for batch, readable in loader:
+                read += readable
+                if not any(readable):
+                    continue
                 inputs.clear()
                 samples = model.test_step(batch)
                 features.append(_per_sample(inputs, len(samples), model))
@@ -176,6 +197,16 @@ def extract_features(model: nn.Module,
             hook.remove()
         model.train(training)
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    missing = [i['filename'] for i, there in zip(infos, read) if not there]
+    if missing:
+        print_log(
+            f'{len(missing)} of {len(infos)} clips cannot be read and are '
+            f'left out, the first: {missing[0]}',
+            logger='current',
+            level=logging.WARNING)
+    if not features:
+        raise UnreadableClip(f'none of the {len(infos)} clips can be read')
+    infos = [info for info, there in zip(infos, read) if there]
     if labels != [info['label'] for info in infos]:
         raise ValueError(
             'the samples are not those of the annotation file: take the '
@@ -184,23 +215,51 @@ def extract_features(model: nn.Module,
     return FeatureSet(
         features=torch.cat(features).numpy(),
         labels=np.array(labels, dtype=np.int64),
-        subjects=np.array([str(i.get('subject') or '') for i in infos]),
+        subjects=np.array([str(i.get('subject', '')) for i in infos]),
         paths=np.array(paths),
         scores=torch.stack(scores).numpy(),
         classes=tuple(getattr(dataset, 'metainfo', {}).get('classes', ())))
 
 
-def _in_order(loader: DataLoader) -> DataLoader:
+class _Readable(Dataset):
+    """A data set that gives None for a clip that cannot be read."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Optional[dict]:
+        try:
+            return self.dataset[index]
+        except UnreadableClip:
+            return None
+
+
+class _CollateReadable:
+    """Gives the batch of what could be read, and for each clip whether."""
+
+    def __init__(self, collate: Callable) -> None:
+        self.collate = collate
+
+    def __call__(self, samples: list) -> tuple:
+        there = [sample for sample in samples if sample is not None]
+        return (self.collate(there) if there else None,
+                [sample is not None for sample in samples])
+
+
+def _in_order(loader: DataLoader, skip_unreadable: bool) -> DataLoader:
     """The same loader without shuffling, and the whole set on one rank.
 
     Its generator is its own, so that a training that stops to look at the
     features goes on as if it had not.
     """
     return DataLoader(
-        loader.dataset,
+        _Readable(loader.dataset) if skip_unreadable else loader.dataset,
         batch_size=loader.batch_size or 1,
         num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
+        collate_fn=_CollateReadable(loader.collate_fn),
         generator=torch.Generator())
 
 

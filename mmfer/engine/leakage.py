@@ -69,13 +69,19 @@ def measure_leakage(model: nn.Module,
         _check_encoder(encoder, identity)
     features = extract_features(model, dataloader, progress)
     data = gather(features, identity,
-                  read_faces(dataloader.dataset, identity) if pictures else
-                  None)
+                  read_faces(dataloader.dataset, features.paths, identity)
+                  if pictures else None)
     fit_features = fit = None
     if fit_dataloader is not None:
-        fit_features = extract_features(model, fit_dataloader, progress)
-        faces = read_faces(fit_dataloader.dataset, identity) \
-            if pictures else None
+        # A training goes on without clips that cannot be read, and without
+        # their embeddings; so do the attacks, which are fitted on it.
+        fit_features = extract_features(model, fit_dataloader, progress,
+                                        skip_unreadable=True)
+        if identity is not None:
+            fit_features = fit_features.of(
+                np.array([path in identity for path in fit_features.paths]))
+        faces = read_faces(fit_dataloader.dataset, fit_features.paths,
+                           identity) if pictures else None
         fit = _others(gather(fit_features, identity, faces), data)
     report = leakage_report(data, fit,
                             encoder.encode if pictures and fit else None,
@@ -108,11 +114,13 @@ def gather(features: FeatureSet,
 
 
 def read_faces(dataset: Dataset,
+               paths: Sequence[str],
                identity: Optional[IdentityEmbeddings] = None) -> np.ndarray:
     """Decode one keyframe of each clip.
 
     Args:
         dataset (Dataset): A :class:`mmfer.FERDataset`.
+        paths (Sequence[str]): N of its clips, in its order.
         identity (IdentityEmbeddings, optional): Says which picture was
             embedded. Defaults to None, the first.
 
@@ -123,9 +131,11 @@ def read_faces(dataset: Dataset,
     if identity is not None:
         for path, number in zip(identity.row_paths, identity.frames.tolist()):
             frames.setdefault(path, number)
-    faces = []
+    faces, wanted = [], set(paths)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
+        if info['path'] not in wanted:
+            continue
         # -1 stands for the mean of all keyframes: the first represents it.
         frame = max(frames.get(info['path'], 0), 0)
         with CompressedVideo(info['filename']) as video:

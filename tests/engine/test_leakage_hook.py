@@ -2,6 +2,7 @@
 """The hook in real trainings, alone and with two processes."""
 import json
 import os
+import shutil
 import socket
 from datetime import timedelta
 
@@ -127,6 +128,26 @@ def test_the_training_can_end_with_the_inversion_attack(folder, tmp_path):
     assert set(stored['state_dict']) == set(runner.model.state_dict())
     with pytest.raises(ValueError, match='identity'):
         LeakageHook(encoder=encoder)
+
+
+def test_training_clips_that_cannot_be_read_are_left_out(folder, tmp_path):
+    broken = tmp_path / 'clips'
+    shutil.copytree(folder, broken)
+    clips = json.loads((broken / 'annotations.json').read_text())['clips']
+    bad = next(clip['path'] for clip in clips if clip['split'] == 'train'
+               and clip['fold'] == 2)
+    (broken / bad).write_bytes(b'no video')
+    names = [clip['path'] for clip in clips]
+    IdentityEmbeddings(
+        [name for name in names if name != bad],
+        np.random.default_rng(0).standard_normal((len(names) - 1, 6)),
+        [0] * (len(names) - 1)).save(broken / 'identity.npz')
+    for number, identity in enumerate((None, str(broken / 'identity.npz'))):
+        train(broken, tmp_path / f'{number}', dict(
+            type='mmfer.LeakageHook', identity=identity, interval=1))
+        report = LeakageReport.load(tmp_path / f'{number}/leakage_epoch_2.json')
+        assert report.settings['num_fit_subjects'] == 2
+        assert ('dependence' in report.measures) == (identity is not None)
 
 
 def test_averaged_weights_are_the_ones_that_are_measured(folder, tmp_path):

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Measure identity leakage at the end of the training."""
+import logging
 import os.path as osp
 import random
 from contextlib import ExitStack, contextmanager
@@ -118,9 +119,10 @@ class LeakageHook(Hook):
         self._identity = None
         if self.identity is not None:
             self._identity = IdentityEmbeddings.load(self.identity)
-            for loader in self._loaders:
-                for index in range(len(loader.dataset)):
-                    self._identity[loader.dataset.get_data_info(index)['path']]
+            for index in range(len(measured)):
+                self._identity[measured.get_data_info(index)['path']]
+            _check_fitted(self.identity, self._identity,
+                          self._loaders[1].dataset)
 
     def after_train_epoch(self, runner) -> None:
         """Run a fast battery every ``interval`` epochs.
@@ -164,6 +166,22 @@ class LeakageHook(Hook):
             f'Identity leakage on {report.settings["num_subjects"]} persons '
             f'({path})\n{report.to_markdown()}',
             logger='current')
+
+
+def _check_fitted(name: str, identity: IdentityEmbeddings, dataset) -> None:
+    """Allow for clips that had no readable keyframe."""
+    paths = [dataset.get_data_info(index)['path']
+             for index in range(len(dataset))]
+    missing = [path for path in paths if path not in identity]
+    if len(missing) == len(paths):
+        identity[missing[0]]  # raises with what to do
+    if missing:
+        print_log(
+            f'{name}: has no embeddings of {len(missing)} of the '
+            f'{len(paths)} clips that attacks are fitted on, the first: '
+            f'{missing[0]}; they are left out',
+            logger='current',
+            level=logging.WARNING)
 
 
 @contextmanager
