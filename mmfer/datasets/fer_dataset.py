@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A data set of clips, each labelled with the name of an expression."""
+import errno
 import os
 import os.path as osp
 from collections import Counter
@@ -15,6 +16,11 @@ from mmfer.codec import CompressedVideoError
 from mmfer.registry import DATASETS
 from .annotations import AnnotationError, fold_clips, read_annotations
 from .seeding import seeded
+
+
+#: Errors that say nothing about the clip that was read.
+_OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC,
+                   errno.EDQUOT}
 
 
 class UnreadableClip(RuntimeError):
@@ -247,23 +253,46 @@ class FERDataset(BaseActionDataset):
         return [self.get_data_info(idx)['label']]
 
     def prepare_data(self, idx: int) -> Optional[dict]:
-        """Run the pipeline on a clip.
+        """Run the pipeline on a clip, or in training on one in its place.
+
+        Which one takes the place of an unreadable clip is drawn like
+        everything else about the sample, see :meth:`set_epoch`.
 
         Args:
             idx (int): Position of the clip.
 
         Returns:
-            dict | None: The sample, or None for an unreadable clip in
-            training, upon which mmengine asks for another one.
+            dict | None: The sample; None only in test mode, if the pipeline
+            gives none.
 
         Raises:
             UnreadableClip: In test mode; or in training when no clip of the
                 data set could be read.
+            OSError: The machine lacks what reading takes: memory, room, or
+                files that may be open at once.
         """
+        with self._randomness(idx):
+            data = self._read(idx)
+            if self.test_mode:
+                return data
+            for _ in range(self.max_refetch):
+                if data is not None:
+                    return data
+                data = self._read(self._rand_another())
+        if data is None:
+            raise UnreadableClip(
+                f'{self.ann_file}: no sample in {self.max_refetch + 1} '
+                'attempts: most clips cannot be read, or the pipeline gives '
+                'none')
+        return data
+
+    def _read(self, idx: int) -> Optional[dict]:
+        """Run the pipeline on a clip; None if it cannot be read."""
         try:
-            with self._randomness(idx):
-                return super().prepare_data(idx)
+            return super().prepare_data(idx)
         except (CompressedVideoError, OSError) as error:
+            if getattr(error, 'errno', None) in _OF_THE_MACHINE:
+                raise
             name = os.fspath(self.get_data_info(idx)['filename'])
             reason = UnreadableClip(f'{name}: cannot be read: {error}')
             if self.test_mode:

@@ -1,4 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
+import errno
 import json
 import pickle
 import shutil
@@ -201,3 +202,31 @@ def test_nothing_readable_ends_with_one_error(damaged_folder):
     np.random.seed(0)
     with pytest.raises(UnreadableClip, match='none of the 2 clips'):
         dataset[0]
+
+
+def test_what_the_machine_lacks_is_no_fault_of_a_clip(labelled_folder,
+                                                      monkeypatch):
+    dataset = _dataset(labelled_folder, split='train')
+    monkeypatch.setattr('builtins.open', _too_many_files)
+    with pytest.raises(OSError, match='Too many open files'):
+        dataset[0]
+    monkeypatch.undo()
+    assert dataset.take_failures() == []
+
+
+def _too_many_files(path, *args, **kwargs):
+    raise OSError(errno.EMFILE, 'Too many open files', path)
+
+
+def test_the_replacement_depends_on_nothing_but_seed_and_epoch(damaged_folder):
+    """Not on who reads, nor on what was read before."""
+    def epoch(order):
+        dataset = _dataset(damaged_folder, split='train')
+        dataset.set_epoch(3, 5)
+        np.random.seed(order[0])
+        found = {number: dataset[number]['inputs'] for number in order}
+        return torch.stack([found[number] for number in range(6)])
+
+    expected = epoch(range(6))
+    assert torch.equal(epoch([1, 5, 4, 3, 2, 0]), expected)
+    assert torch.equal(epoch([4, 0, 2, 5, 1, 3]), expected)

@@ -8,8 +8,9 @@ from typing import Dict, Optional, Union
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
-from mmfer.codec import CompressedVideo, VideoIndex
+from mmfer.codec import CompressedVideo, CompressedVideoError, VideoIndex
 from mmfer.registry import TRANSFORMS
+from ..warning import warn_once
 
 
 @TRANSFORMS.register_module()
@@ -98,12 +99,20 @@ class OpenCompressedVideo(BaseTransform):
         key = f'{path}\n{size}\n{time}'
         name = hashlib.sha1(key.encode()).hexdigest() + '.npz'
         cached = osp.join(self.index_cache, name)
-        if osp.exists(cached):
+        try:
             return VideoIndex.load(cached)
+        except FileNotFoundError:
+            pass
+        except (CompressedVideoError, OSError):
+            warn_once(f'{self.index_cache}: indices that are damaged or of '
+                      'another version are made again')
         index = VideoIndex.build(path)
-        os.makedirs(self.index_cache, exist_ok=True)
-        # Atomic: another worker may write the same index at the same time.
-        index.save(cached)
+        try:
+            # Atomic: another worker may write the same index at that time.
+            index.save(cached)
+        except OSError as error:
+            warn_once(f'{self.index_cache}: indices are not kept '
+                      f'({error.strerror or error})')
         return index
 
     def __repr__(self) -> str:

@@ -3,12 +3,14 @@
 import hashlib
 import os
 import os.path as osp
+from typing import Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmfer.atomic import writing
 from mmfer.registry import TRANSFORMS
+from ..warning import warn_once
 
 
 @TRANSFORMS.register_module()
@@ -32,11 +34,16 @@ class StoredReader(BaseTransform):
     Args:
         reader (dict): Config of ``ReadResiduals`` or ``ReadFrames``.
         folder (str): Where the arrays go. A clip that changes gets another
-            one; the folder may be deleted at any time.
+            one; the folder may be deleted at any time. Where it is full,
+            the reader reads every time.
     """
 
     def __init__(self, reader: dict, folder: str) -> None:
         self.reader = TRANSFORMS.build(reader)
+        if getattr(self.reader, 'otherwise', None) == 'error':
+            raise ValueError(
+                'StoredReader reads every picture of a clip, also those that '
+                "have no residual: choose another `otherwise` than 'error'")
         self.folder = folder
 
     def transform(self, results: dict) -> dict:
@@ -56,10 +63,11 @@ class StoredReader(BaseTransform):
                 'StoredReader keeps whole clips, but the pipeline samples '
                 'windows: set window=None in SampleSegments')
         path = self._path(results['filename'])
-        if not osp.exists(path):
-            self._store(path, results)
+        stored = self._stored(path)
+        if stored is None:
+            stored = self._read(results)
+            self._store(path, stored)
         results.pop('video').close()
-        stored = np.load(path, mmap_mode='r', allow_pickle=False)
         results['imgs'] = [
             np.array(stored[index]) for index in results['frame_inds']
         ]
@@ -71,8 +79,18 @@ class StoredReader(BaseTransform):
                 stored.shape[3] - (2 if self.reader.motion else 0)
         return results
 
-    def _store(self, path: str, results: dict) -> None:
-        """Write every picture of the clip, under a temporary name first."""
+    def _stored(self, path: str) -> Optional[np.ndarray]:
+        """Open what is stored of a clip; None if there is nothing whole."""
+        try:
+            return np.load(path, mmap_mode='r', allow_pickle=False)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, EOFError):
+            warn_once(f'{self.folder}: damaged arrays are made again')
+        return None
+
+    def _read(self, results: dict) -> np.ndarray:
+        """Read every picture of the clip."""
         total = results['total_frames']
         whole = dict(
             results,
@@ -80,9 +98,16 @@ class StoredReader(BaseTransform):
             clip_starts=np.zeros(1, np.int64),
             clip_len=total,
             num_clips=1)
-        pictures = np.stack(self.reader(whole)['imgs'])
-        with writing(path, 'wb') as file:
-            np.save(file, pictures)
+        return np.stack(self.reader(whole)['imgs'])
+
+    def _store(self, path: str, pictures: np.ndarray) -> None:
+        """Keep them, under a temporary name first."""
+        try:
+            with writing(path, 'wb') as file:
+                np.save(file, pictures)
+        except OSError as error:
+            warn_once(f'{self.folder}: what is read is not kept '
+                      f'({error.strerror or error})')
 
     def _path(self, filename) -> str:
         state = os.stat(filename)

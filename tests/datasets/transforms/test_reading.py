@@ -67,6 +67,25 @@ def test_a_changed_file_gets_a_new_index(clip, tmp_path):
         results['video'].close()
 
 
+def test_an_index_that_is_damaged_or_cannot_be_kept(clip, tmp_path):
+    folder = tmp_path / 'index'
+    opening = OpenCompressedVideo(index_cache=str(folder), pictures_kept=0)
+    index, = _indices(opening, clip)
+    stored, = folder.iterdir()
+    good = stored.read_bytes()
+    for bad in (b'', good[:len(good) // 2], b'no index'):
+        stored.write_bytes(bad)
+        again, = _indices(opening, clip)
+        assert np.array_equal(again.position, index.position)
+        assert stored.stat().st_size == len(good)
+    # A file where the folder should be, as a disk that cannot be written to.
+    stored.unlink()
+    folder.rmdir()
+    folder.write_text('')
+    again, = _indices(opening, clip)
+    assert np.array_equal(again.position, index.position)
+
+
 def _indices(opening, *paths):
     """Open files in turn and return their indices."""
     indices = []

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """What is kept on disk is what the reader reads."""
+import errno
 import os
 
 import numpy as np
@@ -55,3 +56,37 @@ def test_windows_are_refused(labelled_folder, tmp_path):
     with pytest.raises(ValueError, match='window=None'):
         for number in range(8):
             stored(dataset.get_data_info(number))
+
+
+def test_a_full_disk_and_damaged_arrays_cost_no_clip(labelled_folder, tmp_path,
+                                                     monkeypatch):
+    dataset = FERDataset(str(labelled_folder / 'annotations.json'), [])
+    stored = steps(dict(type='mmfer.StoredReader', reader=READERS[1],
+                        folder=str(tmp_path)))
+
+    def read():
+        np.random.seed(0)
+        return np.array(stored(dataset.get_data_info(0))['imgs'])
+
+    def full(file, array):
+        file.write(b'some of it')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, 'save', full)
+        expected = read()
+    assert os.listdir(tmp_path) == []
+    assert np.array_equal(read(), expected)
+    name, = os.listdir(tmp_path)
+    path = tmp_path / name
+    good = path.read_bytes()
+    for bad in (b'', good[:20], good[:-9], b'no array'):
+        path.write_bytes(bad)
+        assert np.array_equal(read(), expected)
+        assert path.read_bytes() == good
+
+
+def test_a_reader_that_fails_on_some_pictures_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="another `otherwise` than 'error'"):
+        steps(dict(type='mmfer.StoredReader', folder=str(tmp_path),
+                   reader=dict(READERS[0], otherwise='error')))
