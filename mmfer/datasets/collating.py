@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
+from torch.multiprocessing import get_sharing_strategy
 from torch.utils.data import get_worker_info
 
 from mmfer.registry import FUNCTIONS
@@ -50,9 +51,12 @@ def shared_memory_collate(samples: Sequence[Mapping]) -> Any:
 
     Returns:
         dict: Lists of the same. In a worker it is something that becomes this
-        on its way to the training process.
+        on its way to the training process; with PyTorch's sharing strategy
+        'file_system' it is what ``pseudo_collate`` makes there, too.
     """
-    if get_worker_info() is None:
+    # Files that stand for shared memory would outlive a worker that sends
+    # them several times.
+    if get_worker_info() is None or get_sharing_strategy() == 'file_system':
         return pseudo_collate(samples)
     stacks = _Stacks()
     batch = _gathered(samples, stacks)

@@ -2,6 +2,8 @@
 """Batches arrive as they were made, in memory that is used again."""
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -253,6 +255,40 @@ def test_pieces_of_workers_that_ended_are_forgotten():
     for _ in range(3):  # each time with a new worker
         list(_loader(Samples(20), 1))
     assert len({worker for worker, _ in collating._arrived}) == 1
+
+
+@pytest.mark.skipif(not os.path.isdir('/dev/shm'), reason='shows the files')
+def test_memory_that_is_files_does_not_pile_up():
+    script = '''if True:
+        import os
+        import torch
+        from torch.utils.data import DataLoader
+        from mmfer.datasets import shared_memory_collate
+
+        torch.multiprocessing.set_sharing_strategy('file_system')
+
+        class Clips:
+            def __len__(self):
+                return 16
+
+            def __getitem__(self, number):
+                return dict(inputs=torch.full((50_000, ), number))
+
+        def files():
+            return sum('torch_' in name for name in os.listdir('/dev/shm'))
+
+        counts = []
+        for _ in range(10):
+            for batch in DataLoader(Clips(), 2, num_workers=2,
+                                    collate_fn=shared_memory_collate):
+                pass
+            counts.append(files())
+        print(counts[-1] - counts[0])
+    '''
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', script],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) <= 12  # others may have some for a moment
 
 
 def test_processes_that_are_started_afresh():
