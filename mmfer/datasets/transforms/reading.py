@@ -35,7 +35,9 @@ class ReadResiduals(BaseTransform):
     - imgs (list[np.ndarray]): One array of its own per picture, int16,
       (H, W, C). Residuals in grey levels of 8 bits, signed. With ``motion``
       the last two channels are the motion x and y, from the picture to its
-      reference, in quarter pixels.
+      reference, in quarter pixels of the clip: transforms that resize the
+      pictures leave these numbers as they are, so the clips of a data set
+      should have one size.
     - img_shape (tuple): Height and width.
     - modality (str): 'Residual'.
     - num_residual_channels (int): Channels before the motion.
