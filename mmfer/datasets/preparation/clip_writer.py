@@ -21,11 +21,13 @@ from .archives import ArchiveError, ClipArchive
 from .crop import (Sampler, centre_box, clip_box, cut, find_track,
                    fit_box, picture_boxes)
 from .detectors import DetectorError, build_detector
+from .source_state import readable, source_state
 from .sources import ViewSource, as_array, open_source
 
 CROPS = ('clip', 'frame', 'none')
 NO_FACE = ('skip', 'frame', 'centre')
-_LEAST_PREDICTED = 2
+#: Pictures without which a clip holds no motion.
+LEAST_PREDICTED = 2
 _LEAST_FREE = 32 << 20  # bytes; below it failures are the disk's, not a clip's
 _LOOKED_AT = 960  # pixels; larger pictures are kept smaller for detection
 
@@ -132,6 +134,8 @@ class ClipWriter:
         """
         start = time.monotonic()
         record: Dict[str, Any] = dict(name=clip.name)
+        # Before it is read: who changes it meanwhile gets it made again.
+        origin = source_state(clip)
         (self.out / '.partial').mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=self.out / '.partial'))
         try:
@@ -143,12 +147,14 @@ class ClipWriter:
             # Where a member was unpacked to means nothing to anybody.
             record.update(
                 status='skipped', reason=_reason(error),
-                message=_one_line(error).replace(
-                    str(folder), str(clip.source)))
+                message=readable(_one_line(error).replace(
+                    str(folder), str(clip.source))))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        record['source'] = str(clip.source) + (
+        record['source'] = readable(clip.source) + (
             f'/{clip.member}' if clip.member else '')
+        if origin is not None:
+            record['origin'] = origin
         record['seconds'] = round(time.monotonic() - start, 3)
         return record
 
@@ -181,6 +187,8 @@ class ClipWriter:
             return dict(facts, status='skipped', reason='no-face',
                         message=f'no face on {facts["looked_at"]} pictures '
                         'that were searched')
+        if facts.get('faces') == 0:
+            facts['no_face'] = self.settings.no_face
         temporary = folder / f'clip{self.settings.suffix}'
         with warnings.catch_warnings():
             # Counted by the run; a warning for each would hide the rest.
@@ -195,11 +203,11 @@ class ClipWriter:
                      size=[report.width, report.height],
                      source_fps=source.rate,
                      coded_share=round(report.coded_share, 4))
-        if predicted < _LEAST_PREDICTED and not self.settings.keep_short:
+        if predicted < LEAST_PREDICTED and not self.settings.keep_short:
             return dict(
                 facts, status='skipped', reason='short',
                 message=f'{report.pictures} pictures give {predicted} '
-                f'predicted ones, {_LEAST_PREDICTED} are needed')
+                f'predicted ones, {LEAST_PREDICTED} are needed')
         path = f'clips/{clip.name}{self.settings.suffix}'
         target = self.out / path
         target.parent.mkdir(parents=True, exist_ok=True)

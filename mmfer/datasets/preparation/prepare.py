@@ -26,8 +26,10 @@ from ..adapters.facts import SourceClip
 from ..findings import Finding
 from .clip_writer import ClipWriter, PreparationError, Settings
 from .journal import JOURNAL, Journal, write_lines
-from .provenance import begin, locked
+from .provenance import begin, locked, note
+from .resuming import is_done
 from .review import review
+from .source_state import readable
 from .sources import moved_index
 
 SKIPPED = 'skipped.jsonl'
@@ -111,11 +113,13 @@ def prepare(clips: Sequence[SourceClip],
     settings = settings or Settings()
     _check_names(clips)
     with locked(out):
-        provenance = begin(out, metainfo, settings, variant)
+        stored, provenance = begin(out, metainfo, settings, variant,
+                                   frame_rate)
+        no_face = stored['settings'].get('no_face')
         with Journal(out / JOURNAL) as journal:
             missing = [clip for clip in clips
-                       if not _is_done(journal.records.get(clip.name), out,
-                                       clip, retry)]
+                       if not is_done(journal.records.get(clip.name), out,
+                                      clip, settings, retry, no_face)]
             try:
                 seconds = _make(missing, len(clips), out, settings,
                                 frame_rate, workers, progress, journal)
@@ -123,6 +127,8 @@ def prepare(clips: Sequence[SourceClip],
                 _write_skipped(out, clips, journal)
             records = [journal.records[clip.name] for clip in clips]
         shutil.rmtree(out / '.partial', ignore_errors=True)
+        # Not before: until now some clips are as it was before.
+        note(out, provenance)
         path = _annotate(out, annotations, clips, records, metainfo,
                          provenance)
     kept = [r for r in records if r['status'] == 'done']
@@ -144,18 +150,6 @@ def _check_names(clips: Sequence[SourceClip]) -> None:
             raise PreparationError(f'{name!r} cannot name a clip')
 
 
-def _is_done(record: Optional[Mapping[str, Any]], out: Path,
-             clip: SourceClip, retry: bool) -> bool:
-    if record is None:
-        return False
-    if record['status'] != 'done':
-        return not retry
-    try:
-        return (out / record['path']).stat().st_size == record['bytes']
-    except OSError:
-        return False
-
-
 def _make(missing: Sequence[SourceClip], total: int, out: Path,
           settings: Settings, rate: Optional[float], workers: int,
           progress: bool, journal: Journal) -> float:
@@ -171,10 +165,14 @@ def _make(missing: Sequence[SourceClip], total: int, out: Path,
                     clip = missing[number]
                     record = dict(
                         name=clip.name, status='skipped', reason='crash',
-                        source=str(clip.source),
+                        source=readable(clip.source),
                         message=f'ended two worker processes ({record})')
                 seconds += record.get('seconds', 0)
-                skipped += record['status'] != 'done'
+                if record['status'] != 'done':
+                    skipped += 1
+                    # What an earlier source, or earlier settings, gave.
+                    (out / f'clips/{record["name"]}{settings.suffix}').unlink(
+                        missing_ok=True)
                 journal.add(record)
                 line.step(note=f'{skipped} kept out' if skipped else '')
         except WorkersFailed as error:

@@ -22,9 +22,11 @@ def review( records: Sequence[Mapping[str, Any]],
         Finding: Clips kept out by reason, empty residuals, small faces.
     """
     advice = {
-        'no-face': 'look at some of them; give a better detector '
-        '(--detector yunet:FILE.onnx), or keep them with --no-face frame',
-        'short': 'too few pictures to hold motion; --keep-short keeps them',
+        'no-face': 'look at some of them; the same command with --no-face '
+        'frame keeps them, a better detector (--detector yunet:FILE.onnx) '
+        'needs another --out',
+        'short': 'too few pictures to hold motion; the same command with '
+        '--keep-short keeps them',
         'missing': 'complete the release, then start again with --retry',
         'unreadable': 'fetch these files again, then start again with '
         '--retry',
