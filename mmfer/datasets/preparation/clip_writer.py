@@ -21,6 +21,7 @@ from .archives import ArchiveError, ClipArchive
 from .crop import (Sampler, centre_box, clip_box, cut, find_track,
                    fit_box, picture_boxes)
 from .detectors import DetectorError, build_detector
+from .run_faults import PreparationError
 from .source_state import readable, source_state
 from .sources import ViewSource, as_array, open_source
 
@@ -30,10 +31,6 @@ NO_FACE = ('skip', 'frame', 'centre')
 LEAST_PREDICTED = 2
 _LEAST_FREE = 32 << 20  # bytes; below it failures are the disk's, not a clip's
 _LOOKED_AT = 960  # pixels; larger pictures are kept smaller for detection
-
-
-class PreparationError(RuntimeError):
-    """Something that concerns the whole run; one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +199,8 @@ class ClipWriter:
                      bytes=report.bytes, fps=round(report.fps, 4),
                      size=[report.width, report.height],
                      source_fps=source.rate,
-                     coded_share=round(report.coded_share, 4))
+                     coded_share=round(report.coded_share, 4),
+                     **_told(source.reading))
         if predicted < LEAST_PREDICTED and not self.settings.keep_short:
             return dict(
                 facts, status='skipped', reason='short',
@@ -302,6 +300,17 @@ def _view(source, extra):
     turn = int(extra.get('turn_clockwise') or 0)
     half = half if half in ('left', 'right') else ''
     return ViewSource(source, half, turn) if half or turn else source
+
+
+def _told(reading) -> Dict[str, Any]:
+    """Give what is worth noting of how a source was read."""
+    facts = dict(source_pictures=reading.pictures)
+    for key in ('corrupt', 'missing'):
+        if getattr(reading, key):
+            facts[f'source_{key}'] = getattr(reading, key)
+    if reading.shown != list(range(reading.pictures)):
+        facts['shown'] = reading.shown
+    return facts
 
 
 def _pair(size) -> Optional[Tuple[int, int]]:

@@ -18,32 +18,22 @@ from typing import (Any, Callable, Dict, List, Mapping, Optional, Sequence,
 
 import cv2
 
-from mmfer.atomic import write_json
 from mmfer.progress import ProgressLine
 from mmfer.worker_processes import Died, WorkersFailed, run_jobs
 
 from ..adapters.facts import SourceClip
 from ..findings import Finding
-from .clip_writer import ClipWriter, PreparationError, Settings
+from .annotating import annotate
+from .clip_writer import ClipWriter, Settings
 from .journal import JOURNAL, Journal, write_lines
 from .provenance import begin, locked, note
 from .resuming import is_done
 from .review import review
+from .run_faults import PreparationError
 from .source_state import readable
-from .sources import moved_index
 
 SKIPPED = 'skipped.jsonl'
 ANNOTATIONS = 'annotations.json'
-
-#: What transforms and recognisers write into a sample themselves.
-_RESERVED = {
-    'path', 'label', 'label_name', 'filename', 'subject', 'split', 'fold',
-    'apex', 'onset', 'offset', 'imgs', 'inputs', 'identity', 'modality',
-    'start_index', 'total_frames', 'sample_idx', 'img_shape', 'frame_inds',
-    'num_clips', 'clip_len', 'input_shape'
-}
-#: What has been applied to the pictures and is no longer true of the clips.
-_APPLIED = {'front_half', 'turn_clockwise'}
 
 
 @dataclass
@@ -129,13 +119,14 @@ def prepare(clips: Sequence[SourceClip],
         shutil.rmtree(out / '.partial', ignore_errors=True)
         # Not before: until now some clips are as it was before.
         note(out, provenance)
-        path = _annotate(out, annotations, clips, records, metainfo,
-                         provenance)
+        outside = annotate(out / annotations, clips, records, metainfo,
+                           provenance, out / SKIPPED)
     kept = [r for r in records if r['status'] == 'done']
     reasons = Counter(r['reason'] for r in records if r['status'] != 'done')
     return Outcome(
-        path, len(kept), len(records) - len(kept), len(missing), seconds,
-        dict(reasons), list(review(records, settings)))
+        out / annotations, len(kept), len(records) - len(kept),
+        len(missing), seconds, dict(reasons),
+        list(review(records, settings, outside)))
 
 
 def _check_names(clips: Sequence[SourceClip]) -> None:
@@ -198,45 +189,3 @@ def _write_skipped(out: Path, clips: Sequence[SourceClip],
                                           'source')}
         for record in found if record['status'] != 'done'
     ])
-
-
-def _annotate(out: Path, name: str, clips: Sequence[SourceClip],
-              records: Sequence[Mapping[str, Any]],
-              metainfo: Mapping[str, Any],
-              provenance: Mapping[str, Any]) -> Path:
-    entries = []
-    fps = provenance['settings']['encoding'].get('fps')
-    for clip, record in zip(clips, records):
-        if record['status'] != 'done':
-            continue
-        entry = dict(path=record['path'], label=clip.label,
-                     subject=clip.subject, split=clip.split, fold=clip.fold)
-        entry.update((key, _moved(getattr(clip, key), record, fps))
-                     for key in ('apex', 'onset', 'offset'))
-        entry.update((key, value) for key, value in clip.extra.items()
-                     if key not in _RESERVED | _APPLIED)
-        entries.append({k: v for k, v in entry.items() if v is not None})
-    if not entries:
-        reasons = Counter(record['reason'] for record in records)
-        raise PreparationError(
-            f'{out}: no clip is left: '
-            + ', '.join(f'{count} {reason}'
-                        for reason, count in reasons.most_common())
-            + f'; see {out / SKIPPED}')
-    content = dict(
-        metainfo=dict(metainfo, coding=dict(
-            provenance['settings'], versions=provenance['versions'])),
-        clips=entries)
-    path = out / name
-    write_json(path, content, ensure_ascii=False, default=str)
-    return path
-
-
-def _moved(index: Optional[int], record: Mapping[str, Any],
-           fps: Optional[float]) -> Optional[int]:
-    """Say where a picture of the source is in the clip."""
-    if index is None:
-        return None
-    moved = moved_index(index, record['source_fps'], fps)
-    # Rounding, but not an index that is wrong, is put right.
-    return moved - 1 if fps and moved == record['pictures'] else moved

@@ -16,9 +16,10 @@ from mmfer.atomic import write_json
 from mmfer.codec import CompressedVideoError, transcode
 from mmfer.version import __version__
 
-from .clip_writer import PreparationError, Settings
+from .clip_writer import Settings
 from .detectors import build_detector
 from .journal import JOURNAL
+from .run_faults import PreparationError
 
 PROVENANCE = 'prepare.json'
 #: Settings that decide which clips are kept and what is noted of them.
