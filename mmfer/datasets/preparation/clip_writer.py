@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
@@ -21,77 +20,14 @@ from .archives import ArchiveError, ClipArchive
 from .crop import (Sampler, centre_box, clip_box, cut, find_track,
                    fit_box, picture_boxes)
 from .detectors import DetectorError, build_detector
-from .run_faults import PreparationError
+from .run_faults import PreparationError, machine_faults
+from .settings import Settings
 from .source_state import readable, source_state
 from .sources import ViewSource, as_array, open_source
 
-CROPS = ('clip', 'frame', 'none')
-NO_FACE = ('skip', 'frame', 'centre')
 #: Pictures without which a clip holds no motion.
 LEAST_PREDICTED = 2
-_LEAST_FREE = 32 << 20  # bytes; below it failures are the disk's, not a clip's
 _LOOKED_AT = 960  # pixels; larger pictures are kept smaller for detection
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How clips are made; what is stored and compared on resuming.
-
-    Args:
-        crop (str): 'clip' (one box per clip), 'frame' (the box follows the
-            face) or 'none'. Defaults to 'clip'.
-        margin (float): See :func:`.crop.clip_box`. Defaults to 0.3.
-        detector (str): See :func:`.detectors.build_detector`.
-            Defaults to 'haar'.
-        samples (int): Pictures of a clip that are searched for a face, at
-            least, with 'clip'. Defaults to 12.
-        no_face (str): Clips without a face: 'skip' keeps them out, 'frame'
-            takes the whole picture, 'centre' the square in its middle.
-            Defaults to 'skip'.
-        keep_short (bool): Whether clips with fewer than two predicted
-            pictures are kept. Defaults to False.
-        frame_order (str): Order of pictures in folders: 'natural' or
-            'lexicographic'. Defaults to 'natural'.
-        digest (bool): Whether the SHA-256 of every source is noted.
-            Defaults to False.
-        suffix (str): Container of the clips. Defaults to '.mp4'.
-        encoding (dict): Arguments of :func:`mmfer.codec.transcode`: codec,
-            gop, qscale, crf, size, fps, profile, options.
-    """
-
-    crop: str = 'clip'
-    margin: float = .3
-    detector: str = 'haar'
-    samples: int = 12
-    no_face: str = 'skip'
-    keep_short: bool = False
-    frame_order: str = 'natural'
-    digest: bool = False
-    suffix: str = '.mp4'
-    encoding: Dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, known in (('crop', CROPS), ('no_face', NO_FACE)):
-            if getattr(self, name) not in known:
-                raise ValueError(f'`{name}` is one of {", ".join(known)}, got '
-                                 f'{getattr(self, name)!r}')
-        if self.samples < 1 or not 0 <= self.margin <= 10:
-            raise ValueError('`samples` is at least 1 and `margin` in 0..10, '
-                             f'got {self.samples} and {self.margin}')
-
-    def to_dict(self) -> Dict[str, Any]:
-        """Give plain types, without what has no effect.
-
-        Returns:
-            dict: As stored beside the clips.
-        """
-        content = asdict(self)
-        if self.crop == 'none':
-            for name in ('margin', 'detector', 'samples', 'no_face'):
-                del content[name]
-        elif self.crop == 'frame':
-            del content['samples']
-        return content
 
 
 class ClipWriter:
@@ -126,21 +62,23 @@ class ClipWriter:
             'skipped') and, if skipped, ``reason`` and ``message``.
 
         Raises:
-            PreparationError: The disk is full.
+            PreparationError: The disk is full, or the machine cannot go on
+                for another reason.
             DetectorError: The detector of somebody else answers nonsense.
         """
         start = time.monotonic()
         record: Dict[str, Any] = dict(name=clip.name)
         # Before it is read: who changes it meanwhile gets it made again.
         origin = source_state(clip)
-        (self.out / '.partial').mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self.out / '.partial'))
+        with machine_faults(self.out, clip.source):
+            (self.out / '.partial').mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self.out / '.partial'))
         try:
-            record.update(self._write(clip, rate, folder))
-        except DetectorError:
+            with machine_faults(self.out, clip.source):
+                record.update(self._write(clip, rate, folder))
+        except (DetectorError, PreparationError):
             raise
         except Exception as error:  # noqa: B902 - one file must not stop all
-            self._check_disk(error)
             # Where a member was unpacked to means nothing to anybody.
             record.update(
                 status='skipped', reason=_reason(error),
@@ -154,13 +92,6 @@ class ClipWriter:
             record['origin'] = origin
         record['seconds'] = round(time.monotonic() - start, 3)
         return record
-
-    def _check_disk(self, error: Exception) -> None:
-        free = shutil.disk_usage(self.out).free
-        if free < _LEAST_FREE:
-            raise PreparationError(
-                f'{self.out}: the disk is full ({free >> 20} MiB left); make '
-                'room and start again, nothing is lost') from error
 
     def _write(self, clip: SourceClip, rate: Optional[float],
                folder: Path) -> Dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 from ..adapters import AdapterError, get_adapter
 from ..annotations import AnnotationError
 from ..findings import Finding
-from .clip_writer import Settings
 from .custom import (CustomSetError, count_classes, scan_csv, scan_folder,
                      with_subjects)
 from .partition import add_partition, write_partition
 from .prepare import ANNOTATIONS, Outcome, prepare
 from .run_faults import PreparationError
+from .settings import Settings
 
 PathLike = Union[str, Path]
 

@@ -24,12 +24,13 @@ from mmfer.worker_processes import Died, WorkersFailed, run_jobs
 from ..adapters.facts import SourceClip
 from ..findings import Finding
 from .annotating import annotate
-from .clip_writer import ClipWriter, Settings
+from .clip_writer import ClipWriter
 from .journal import JOURNAL, Journal, write_lines
 from .provenance import begin, locked, note
 from .resuming import is_done
 from .review import review
-from .run_faults import PreparationError
+from .run_faults import PreparationError, machine_faults
+from .settings import Settings
 from .source_state import readable
 
 SKIPPED = 'skipped.jsonl'
@@ -102,7 +103,7 @@ def prepare(clips: Sequence[SourceClip],
     out = Path(out)
     settings = settings or Settings()
     _check_names(clips)
-    with locked(out):
+    with machine_faults(out), locked(out):
         stored, provenance = begin(out, metainfo, settings, variant,
                                    frame_rate)
         no_face = stored['settings'].get('no_face')

@@ -16,10 +16,10 @@ from mmfer.atomic import write_json
 from mmfer.codec import CompressedVideoError, transcode
 from mmfer.version import __version__
 
-from .clip_writer import Settings
 from .detectors import build_detector
 from .journal import JOURNAL
-from .run_faults import PreparationError
+from .run_faults import PreparationError, machine_faults
+from .settings import Settings
 
 PROVENANCE = 'prepare.json'
 #: Settings that decide which clips are kept and what is noted of them.
@@ -157,8 +157,11 @@ def _try_out(out: Path, settings: Settings) -> None:
             build_detector(settings.detector)(grey[0])
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            transcode(grey, trial, overwrite=True, **encoding)
+            with machine_faults(out):
+                transcode(grey, trial, overwrite=True, **encoding)
         trial.unlink()
+    except PreparationError:
+        raise
     except (CompressedVideoError, ValueError, TypeError, OSError,
             RuntimeError) as error:
         text = ' '.join(str(error).split())

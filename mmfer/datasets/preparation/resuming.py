@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, Mapping, Optional
 
 from ..adapters.facts import SourceClip
-from .clip_writer import LEAST_PREDICTED, Settings
+from .clip_writer import LEAST_PREDICTED
+from .settings import Settings
 from .source_state import source_state
 
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence
 import numpy as np
 
 from ..findings import Finding
-from .clip_writer import Settings
+from .settings import Settings
 
 _NEARLY_EMPTY = .05
 
