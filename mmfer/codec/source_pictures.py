@@ -69,12 +69,16 @@ def image_files(folder):
         folder (str | PathLike): The folder; what lies deeper is not looked at.
 
     Returns:
-        list[Path]: Suffixes of `IMAGE_SUFFIXES`, no hidden files.
+        list[Path]: Suffixes of `IMAGE_SUFFIXES`, no hidden files, no
+        folders.
     """
-    return sorted((path for path in Path(folder).iterdir()
-                   if path.suffix.lower() in IMAGE_SUFFIXES
-                   and not path.name.startswith('.')),
-                  key=lambda path: natural_order(path.name))
+    folder = Path(folder)
+    # What a listing knows already need not be asked of every file.
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries
+                 if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES
+                 and not entry.name.startswith('.') and entry.is_file()]
+    return [folder / name for name in sorted(names, key=natural_order)]
 
 
 def natural_order(name):

@@ -140,6 +140,10 @@ def _check_names(clips: Sequence[SourceClip]) -> None:
         if (name.startswith('/') or '\\' in name or '\0' in name or any(
                 part in ('', '.', '..') for part in name.split('/'))):
             raise PreparationError(f'{name!r} cannot name a clip')
+        if readable(name) != name:
+            raise PreparationError(
+                f'{readable(name)}: the name is not UTF-8 and cannot be '
+                'stored; rename the file or folder')
 
 
 def _make(missing: Sequence[SourceClip], total: int, out: Path,
