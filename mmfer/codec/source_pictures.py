@@ -107,13 +107,31 @@ def pictures_of_images(files, reading=None):
     """
     reading = reading or Reading()
     for file in files:
-        before = reading.pictures
+        before = reading.pictures, reading.corrupt
         for picture, _ in _decoded(file, reading):
             if isinstance(picture, av.VideoFrame):
                 # Their full-range flag would outlive the conversion.
                 picture = picture.to_ndarray(format='rgb24')
             yield picture
-        reading.missing += reading.pictures == before
+        reading.missing += reading.pictures == before[0]
+        if reading.corrupt == before[1]:
+            reading.corrupt += _is_cut_jpeg(file)
+
+
+def _is_cut_jpeg(file):
+    """Say whether the end of a JPEG file is missing.
+
+    FFmpeg's decoder paints the rest grey and calls it sound.
+    """
+    if Path(file).suffix.lower() not in ('.jpg', '.jpeg'):
+        return False
+    with open(file, 'rb') as opened:
+        if opened.read(2) != b'\xff\xd8':  # another format so named
+            return False
+        opened.seek(0, os.SEEK_END)
+        # Some cameras write more behind the end of the picture.
+        opened.seek(max(opened.tell() - (1 << 16), 2))
+        return b'\xff\xd9' not in opened.read()
 
 
 def video_rate(path):

@@ -3,6 +3,7 @@
 import json
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -62,8 +63,9 @@ def test_missing_pictures_are_counted(cut):
 
 
 @pytest.mark.parametrize('coding, suffix', [
-    ('h264_plain', '.mp4'), ('h264_bframes', '.mp4'), ('h264_open_gop', '.mkv'),
-    ('mpeg4_bframes', '.avi'), ('hevc_bframes', '.mp4'), ('mpeg2', '.mpg')])
+    ('h264_plain', '.mp4'), ('h264_bframes', '.mp4'),
+    ('h264_open_gop', '.mkv'), ('mpeg4_bframes', '.avi'),
+    ('hevc_bframes', '.mp4'), ('mpeg2', '.mpg')])
 def test_sound_files_are_sound(tmp_path, pictures, coding, suffix):
     path = tmp_path / f'x{suffix}'
     write_video(path, pictures, coding)
@@ -88,6 +90,15 @@ def test_what_an_edit_list_cuts_off_is_not_missed(tmp_path, pictures):
                 target.mux(packet)
     reading, count = read(tmp_path / 'y.mp4')
     assert count == COUNT - 5 and reading.missing == 0
+
+
+def test_a_jpeg_without_its_end(tmp_path, pictures):
+    for number in range(3):
+        code = cv2.imencode('.jpg', pictures[number])[1].tobytes()
+        (tmp_path / f'{number}.jpg').write_bytes(
+            code[:len(code) * 2 // 3] if number == 1 else code + bytes(99))
+    reading, count = read(tmp_path)
+    assert (count, reading.pictures, reading.corrupt) == (3, 3, 1)
 
 
 def test_records_and_warnings(tmp_path, pictures, damaged, cut):
