@@ -130,13 +130,14 @@ def note(out: Path, provenance: Mapping[str, Any]) -> None:
         write_json(path, provenance)
 
 
-def _compared(note: Mapping[str, Any]) -> Dict[str, Any]:
+def _compared(content: Mapping[str, Any]) -> Dict[str, Any]:
     """Leave out what does not change the pictures of any clip."""
-    variant = {key: value for key, value in (note['variant'] or {}).items()
+    variant = {key: value for key, value in (content['variant'] or {}).items()
                if not key.startswith('label_')}
-    settings = {key: value for key, value in (note['settings'] or {}).items()
+    settings = {key: value
+                for key, value in (content['settings'] or {}).items()
                 if key not in _FREE}
-    return dict(note, variant=variant, settings=settings)
+    return dict(content, variant=variant, settings=settings)
 
 
 def _differences(old: Any, new: Any, name: str = '') -> List[str]:
