@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from mmfer.atomic import replacing
 
 from .errors import CompressedVideoError, NotPredicted, NoVideoStream
-from .source_pictures import open_pictures
+from .source_pictures import Reading, open_pictures
 from .video import CompressedVideo
 
 _ENCODERS = {'mpeg4': 'mpeg4', 'mpeg2video': 'mpeg2video', 'h264': 'libx264'}
@@ -110,7 +110,8 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
             an option, or the pictures differ in size.
 
     Warns:
-        UserWarning: If the residuals written are nearly empty.
+        UserWarning: If the residuals written are nearly empty, or a file
+        holds damaged pictures, or fewer than it names.
     """
     _check(codec, gop, qscale, crf, profile, fps)
     out = Path(out)
@@ -118,7 +119,8 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         raise FileExistsError(
             f'{out}: exists already; choose another name or pass '
             'overwrite=True')
-    pictures, source_fps, name = open_pictures(source, fps)
+    reading = Reading()
+    pictures, source_fps, name = open_pictures(source, fps, reading)
     rate = _writable_rate(fps or source_fps, codec)
     pictures = iter(pictures)
     first = next(pictures, None)
@@ -144,6 +146,11 @@ def transcode(source, out, codec='mpeg4', gop=12, qscale=3, crf=18, size=None,
         written = _encode(first, pictures, temporary, _ENCODERS[codec],
                           settings, width, height, rate, facts, progress, name)
         coded = _coded_share(temporary, out)
+    if reading.corrupt or reading.missing:
+        warnings.warn(
+            f'{name}: of its pictures {reading.corrupt} decode with errors '
+            f'and {reading.missing} are missing; check that the file is '
+            'complete', stacklevel=2)
     if coded < _NEARLY_EMPTY:
         warnings.warn(
             f'{out}: the residual is nearly empty, {coded:.1%} of its sampled '

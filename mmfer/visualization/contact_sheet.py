@@ -116,12 +116,16 @@ def draw_contact_sheet(annotations: Union[str, Path],
 
     Raises:
         AnnotationError: There is nothing to show.
+        ValueError: A choice is not one, or ``out`` has no suffix.
         ImportError: matplotlib is missing.
     """
     if mode not in MODES or per_class < 1:
         raise ValueError(f'`mode` is one of {", ".join(MODES)} and '
                          f'`per_class` at least 1, got {mode!r} and '
                          f'{per_class}')
+    if not Path(out).suffix:
+        raise ValueError(f'{out}: the name does not say what to write; end '
+                         'it with .png, .pdf or .svg')
     metainfo, clips = read_annotations(str(annotations))
     if split is not None:
         clips = [clip for clip in clips if clip.get('split') == split]
@@ -130,6 +134,11 @@ def draw_contact_sheet(annotations: Union[str, Path],
                               + (f' of split {split!r}' if split else ''))
     folder = Path(folder) if folder else Path(annotations).parent
     classes = metainfo['classes']
+    if not any(clip['label'] in classes for clip in clips):
+        raise AnnotationError(
+            f'{annotations}: no clip is of one of the classes '
+            f'{", ".join(classes)}; correct the labels, or "classes" in '
+            '"metainfo"')
     rows = {
         name: [_read(folder / clip['path'], clip, mode, window)
                for clip in chosen]
@@ -198,7 +207,8 @@ def _draw(rows, counts, title, mode, out, cell, dpi) -> Path:
             if place == 0:
                 axes[0].text(
                     -.08, .5, f'{name}\n{_clips(counts[name])}', ha='right',
-                    va='center', fontsize=9, transform=axes[0].transAxes)
+                    va='center', fontsize=9, transform=axes[0].transAxes,
+                    parse_math=False)
     figure.text(.1 / width, 1 - .2 / height, title, fontsize=10,
                 fontweight='bold', va='center', parse_math=False)
     figure.text(

@@ -92,3 +92,33 @@ def test_one_split(annotations, tmp_path):
 def test_wrong_arguments(annotations, tmp_path):
     with pytest.raises(ValueError, match='`mode` is one of chained, single'):
         draw_contact_sheet(annotations, tmp_path / 'a.png', mode='double')
+
+
+def test_a_name_without_suffix(annotations, tmp_path):
+    with pytest.raises(ValueError, match='sheet: .* end it with .png, .pdf'):
+        draw_contact_sheet(annotations, tmp_path / 'sheet')
+    assert not list(tmp_path.iterdir())
+
+
+def _changed(annotations, tmp_path, classes, label=None):
+    content = json.loads(annotations.read_text())
+    content['metainfo']['classes'] = classes
+    for clip in content['clips']:
+        clip['label'] = label or clip['label']
+    path = tmp_path / 'changed.json'
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_classes_with_marks_of_formulas(annotations, tmp_path):
+    name = '$a_$ \\frac{'
+    path = _changed(annotations, tmp_path, [name], name)
+    draw_contact_sheet(path, tmp_path / 'sheet.png', annotations.parent,
+                       per_class=1, dpi=40)
+    assert cv2.imread(str(tmp_path / 'sheet.png')) is not None
+
+
+def test_no_clip_of_any_class(annotations, tmp_path):
+    path = _changed(annotations, tmp_path, ['other', 'more'])
+    with pytest.raises(AnnotationError, match='of the classes other, more; '):
+        draw_contact_sheet(path, tmp_path / 'sheet.png', annotations.parent)

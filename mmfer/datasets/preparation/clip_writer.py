@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
@@ -21,78 +20,14 @@ from .archives import ArchiveError, ClipArchive
 from .crop import (Sampler, centre_box, clip_box, cut, find_track,
                    fit_box, picture_boxes)
 from .detectors import DetectorError, build_detector
+from .run_faults import PreparationError, machine_faults
+from .settings import Settings
+from .source_state import readable, source_state
 from .sources import ViewSource, as_array, open_source
 
-CROPS = ('clip', 'frame', 'none')
-NO_FACE = ('skip', 'frame', 'centre')
-_LEAST_PREDICTED = 2
-_LEAST_FREE = 32 << 20  # bytes; below it failures are the disk's, not a clip's
+#: Pictures without which a clip holds no motion.
+LEAST_PREDICTED = 2
 _LOOKED_AT = 960  # pixels; larger pictures are kept smaller for detection
-
-
-class PreparationError(RuntimeError):
-    """Something that concerns the whole run; one line for the user."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How clips are made; what is stored and compared on resuming.
-
-    Args:
-        crop (str): 'clip' (one box per clip), 'frame' (the box follows the
-            face) or 'none'. Defaults to 'clip'.
-        margin (float): See :func:`.crop.clip_box`. Defaults to 0.3.
-        detector (str): See :func:`.detectors.build_detector`.
-            Defaults to 'haar'.
-        samples (int): Pictures of a clip that are searched for a face, at
-            least, with 'clip'. Defaults to 12.
-        no_face (str): Clips without a face: 'skip' keeps them out, 'frame'
-            takes the whole picture, 'centre' the square in its middle.
-            Defaults to 'skip'.
-        keep_short (bool): Whether clips with fewer than two predicted
-            pictures are kept. Defaults to False.
-        frame_order (str): Order of pictures in folders: 'natural' or
-            'lexicographic'. Defaults to 'natural'.
-        digest (bool): Whether the SHA-256 of every source is noted.
-            Defaults to False.
-        suffix (str): Container of the clips. Defaults to '.mp4'.
-        encoding (dict): Arguments of :func:`mmfer.codec.transcode`: codec,
-            gop, qscale, crf, size, fps, profile, options.
-    """
-
-    crop: str = 'clip'
-    margin: float = .3
-    detector: str = 'haar'
-    samples: int = 12
-    no_face: str = 'skip'
-    keep_short: bool = False
-    frame_order: str = 'natural'
-    digest: bool = False
-    suffix: str = '.mp4'
-    encoding: Dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, known in (('crop', CROPS), ('no_face', NO_FACE)):
-            if getattr(self, name) not in known:
-                raise ValueError(f'`{name}` is one of {", ".join(known)}, got '
-                                 f'{getattr(self, name)!r}')
-        if self.samples < 1 or not 0 <= self.margin <= 10:
-            raise ValueError('`samples` is at least 1 and `margin` in 0..10, '
-                             f'got {self.samples} and {self.margin}')
-
-    def to_dict(self) -> Dict[str, Any]:
-        """Give plain types, without what has no effect.
-
-        Returns:
-            dict: As stored beside the clips.
-        """
-        content = asdict(self)
-        if self.crop == 'none':
-            for name in ('margin', 'detector', 'samples', 'no_face'):
-                del content[name]
-        elif self.crop == 'frame':
-            del content['samples']
-        return content
 
 
 class ClipWriter:
@@ -127,37 +62,36 @@ class ClipWriter:
             'skipped') and, if skipped, ``reason`` and ``message``.
 
         Raises:
-            PreparationError: The disk is full.
+            PreparationError: The disk is full, or the machine cannot go on
+                for another reason.
             DetectorError: The detector of somebody else answers nonsense.
         """
         start = time.monotonic()
         record: Dict[str, Any] = dict(name=clip.name)
-        (self.out / '.partial').mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self.out / '.partial'))
+        # Before it is read: who changes it meanwhile gets it made again.
+        origin = source_state(clip)
+        with machine_faults(self.out, clip.source):
+            (self.out / '.partial').mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self.out / '.partial'))
         try:
-            record.update(self._write(clip, rate, folder))
-        except DetectorError:
+            with machine_faults(self.out, clip.source):
+                record.update(self._write(clip, rate, folder))
+        except (DetectorError, PreparationError):
             raise
         except Exception as error:  # noqa: B902 - one file must not stop all
-            self._check_disk(error)
             # Where a member was unpacked to means nothing to anybody.
             record.update(
                 status='skipped', reason=_reason(error),
-                message=_one_line(error).replace(
-                    str(folder), str(clip.source)))
+                message=readable(_one_line(error).replace(
+                    str(folder), str(clip.source))))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        record['source'] = str(clip.source) + (
+        record['source'] = readable(clip.source) + (
             f'/{clip.member}' if clip.member else '')
+        if origin is not None:
+            record['origin'] = origin
         record['seconds'] = round(time.monotonic() - start, 3)
         return record
-
-    def _check_disk(self, error: Exception) -> None:
-        free = shutil.disk_usage(self.out).free
-        if free < _LEAST_FREE:
-            raise PreparationError(
-                f'{self.out}: the disk is full ({free >> 20} MiB left); make '
-                'room and start again, nothing is lost') from error
 
     def _write(self, clip: SourceClip, rate: Optional[float],
                folder: Path) -> Dict[str, Any]:
@@ -181,6 +115,8 @@ class ClipWriter:
             return dict(facts, status='skipped', reason='no-face',
                         message=f'no face on {facts["looked_at"]} pictures '
                         'that were searched')
+        if facts.get('faces') == 0:
+            facts['no_face'] = self.settings.no_face
         temporary = folder / f'clip{self.settings.suffix}'
         with warnings.catch_warnings():
             # Counted by the run; a warning for each would hide the rest.
@@ -194,12 +130,13 @@ class ClipWriter:
                      bytes=report.bytes, fps=round(report.fps, 4),
                      size=[report.width, report.height],
                      source_fps=source.rate,
-                     coded_share=round(report.coded_share, 4))
-        if predicted < _LEAST_PREDICTED and not self.settings.keep_short:
+                     coded_share=round(report.coded_share, 4),
+                     **_told(source.reading))
+        if predicted < LEAST_PREDICTED and not self.settings.keep_short:
             return dict(
                 facts, status='skipped', reason='short',
                 message=f'{report.pictures} pictures give {predicted} '
-                f'predicted ones, {_LEAST_PREDICTED} are needed')
+                f'predicted ones, {LEAST_PREDICTED} are needed')
         path = f'clips/{clip.name}{self.settings.suffix}'
         target = self.out / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -294,6 +231,17 @@ def _view(source, extra):
     turn = int(extra.get('turn_clockwise') or 0)
     half = half if half in ('left', 'right') else ''
     return ViewSource(source, half, turn) if half or turn else source
+
+
+def _told(reading) -> Dict[str, Any]:
+    """Give what is worth noting of how a source was read."""
+    facts = dict(source_pictures=reading.pictures)
+    for key in ('corrupt', 'missing'):
+        if getattr(reading, key):
+            facts[f'source_{key}'] = getattr(reading, key)
+    if reading.shown != list(range(reading.pictures)):
+        facts['shown'] = reading.shown
+    return facts
 
 
 def _pair(size) -> Optional[Tuple[int, int]]:

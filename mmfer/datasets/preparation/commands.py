@@ -7,11 +7,13 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 from ..adapters import AdapterError, get_adapter
 from ..annotations import AnnotationError
 from ..findings import Finding
-from .clip_writer import PreparationError, Settings
 from .custom import (CustomSetError, count_classes, scan_csv, scan_folder,
                      with_subjects)
 from .partition import add_partition, write_partition
 from .prepare import ANNOTATIONS, Outcome, prepare
+from .run_faults import PreparationError
+from .settings import Settings
+from .source_state import readable
 
 PathLike = Union[str, Path]
 
@@ -168,11 +170,14 @@ def prepare_custom(root: PathLike,
     protocol = 'folds' if any(c.fold is not None for c in clips) else \
         'split' if any(c.split for c in clips) else 'all'
     metainfo = dict(
-        dataset=name or Path(csv or root).stem,
+        dataset=name or readable(Path(csv or root).stem),
         classes=list(count_classes(clips)), protocol=protocol)
     outcome = prepare(clips, out, metainfo, settings, frame_rate, **options)
     if split or folds:
         write_partition(Path(out) / PARTITION, clips)
+    else:
+        # That of an earlier run would contradict the annotation file.
+        (Path(out) / PARTITION).unlink(missing_ok=True)
     outcome.findings = [*findings, *outcome.findings]
     return outcome
 

@@ -1,18 +1,19 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Data sets of one's own: a folder of class folders, or a CSV file."""
-import posixpath
+import os
 import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import (Dict, Iterable, List, Mapping, Optional, Sequence, Tuple,
+                    Union)
 
 from ..adapters.facts import SourceClip
 from ..annotations import INTEGERS, AnnotationError, read_annotations
 from ..findings import Finding
 from ..folds import natural_key
-from .archives import ClipArchive
-from .sources import is_picture, is_video
+from .found_media import FoundMedium, media_of_archive, media_of_folder
+from .sources import is_video
 
 PathLike = Union[str, Path]
 
@@ -46,13 +47,15 @@ def scan_folder(root: PathLike,
         tuple: The clips in natural order, and what was met on the way.
 
     Raises:
-        CustomSetError: There is no such folder, or nothing in it.
+        CustomSetError: There is no such folder, nothing is in it, or some of
+            its folders are named as splits and some are not.
     """
     root = Path(root)
+    unnamed: List[str] = []
     if root.is_dir():
-        media = list(_media_of_folder(root))
+        media, unnamed = media_of_folder(root)
     elif root.suffix.lower() == '.zip' and root.is_file():
-        media = list(_media_of_archive(root))
+        media = media_of_archive(root)
     else:
         raise CustomSetError(
             f'{root}: no such folder; expected a folder of class folders, a '
@@ -62,22 +65,25 @@ def scan_folder(root: PathLike,
             f'{root}: no video and no folder of pictures is in it; expected '
             'CLASS/clip.mp4 or CLASS/clip/0001.jpg')
     media.sort(key=lambda found: natural_key(found[0].as_posix()))
-    above = {key.parts[0].lower() for key, _, _ in media
-             if len(key.parts) > 2}
-    with_splits = bool(above) and above <= set(SPLIT_FOLDERS)
+    with_splits = _has_splits(root, media)
     clips, loose = [], []
     for key, source, member in media:
         parts = list(key.parts)
-        split = SPLIT_FOLDERS.get(parts[0].lower()) if (
-            with_splits and len(parts) > 2) else None
-        label = parts[1 if split else 0]
-        if len(parts) < (3 if split else 2):
+        if len(parts) < (3 if with_splits else 2):
             loose.append(key.as_posix())
             continue
+        split = SPLIT_FOLDERS[parts[0].lower()] if with_splits else None
+        label = parts[1 if with_splits else 0]
         clips.append(SourceClip(
             name=key.as_posix(), source=source, member=member,
             label=(names or {}).get(label, label), split=split))
     findings = []
+    if unnamed:
+        findings.append(Finding(
+            'warning', 'names-not-utf-8',
+            f'{len(unnamed)} files or folders have names that are not UTF-8 '
+            'and are left out', 'rename them, for example with convmv',
+            unnamed))
     if loose:
         findings.append(Finding(
             'warning', 'loose-files',
@@ -92,6 +98,27 @@ def scan_folder(root: PathLike,
     return _with_names(clips), findings
 
 
+def _has_splits(root: Path, media: Sequence[FoundMedium]) -> bool:
+    """Say whether the folders of the root are splits, above the classes."""
+    known = {key.parts[0] for key, _, _ in media
+             if len(key.parts) > 2 and key.parts[0].lower() in SPLIT_FOLDERS}
+    others = {key.parts[0] for key, _, _ in media
+              if len(key.parts) > 1 and key.parts[0].lower()
+              not in SPLIT_FOLDERS}
+    if known and others:
+        raise CustomSetError(
+            f'{root}: {_some(known)} are names of splits, but not '
+            f'{_some(others)}; move what is no split elsewhere, or rename '
+            'what is a class')
+    return bool(known)
+
+
+def _some(names: Iterable[str], limit: int = 5) -> str:
+    names = sorted(names, key=natural_key)
+    more = len(names) - limit
+    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
+
+
 def _check_labels(root: Path, clips: List[SourceClip]) -> None:
     numbers = sorted({clip.label for clip in clips if clip.label.isdigit()})
     if numbers:
@@ -99,42 +126,6 @@ def _check_labels(root: Path, clips: List[SourceClip]) -> None:
             f'{root}: the class folders {", ".join(numbers)} are numbers; '
             'say what they mean, for example '
             f'--class-names {numbers[0]}=happy')
-
-
-def _media_of_folder(root: Path) -> Iterator[tuple]:
-    """Yield (path below the root with suffix, source, member)."""
-    for path in sorted(root.iterdir()):
-        yield from _walk(path, root)
-
-
-def _walk(path: Path, root: Path) -> Iterator[tuple]:
-    if path.name.startswith('.') or path.name == '__MACOSX':
-        return
-    below = PurePosixPath(path.relative_to(root).as_posix())
-    if not path.is_dir():
-        if is_video(path) or path.suffix.lower() == '.zip':
-            yield below, path, ''
-        return
-    children = sorted(path.iterdir())
-    if any(is_picture(child) and not child.name.startswith('.')
-           and child.is_file() for child in children):
-        yield below, path, ''
-    for child in children:
-        if child.is_dir() or not is_picture(child):
-            yield from _walk(child, root)
-
-
-def _media_of_archive(root: Path) -> Iterator[tuple]:
-    with ClipArchive(root) as archive:
-        names = archive.names()
-    folders = {posixpath.dirname(name) for name in names if is_picture(name)}
-    found = [name for name in names if is_video(name)] + sorted(folders)
-    # An archive often holds one folder named as itself, above the classes.
-    first = {name.split('/')[0] for name in found}
-    above = len(first) == 1 and all(name.count('/') > 1 for name in found)
-    for name in found:
-        parts = PurePosixPath(name).parts
-        yield PurePosixPath(*parts[1 if above else 0:]), root, name
 
 
 def _with_names(clips: List[SourceClip]) -> List[SourceClip]:
@@ -146,13 +137,23 @@ def _with_names(clips: List[SourceClip]) -> List[SourceClip]:
 
     # Some file systems do not tell A from a.
     counts = Counter(stem(clip).lower() for clip in clips)
-    named = []
-    for clip in clips:
-        name = stem(clip)
-        if counts[name.lower()] > 1:
-            name = clip.name.replace('.', '_')
-        named.append(replace(clip, name=name))
-    return named
+    named, rest, taken = {}, [], set()
+    for place, clip in enumerate(clips):
+        if counts[stem(clip).lower()] > 1:
+            rest.append(place)
+        else:
+            named[place] = stem(clip)
+            taken.add(named[place].lower())
+    for place in rest:
+        name = wanted = clips[place].name.replace('.', '_')
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f'{wanted}_{number}'
+        named[place] = name
+        taken.add(name.lower())
+    return [replace(clip, name=named[place])
+            for place, clip in enumerate(clips)]
 
 
 def scan_csv(path: PathLike,
@@ -182,7 +183,7 @@ def scan_csv(path: PathLike,
         ) from None
     clips = []
     for row in rows:
-        source = folder / row['path']
+        source = _source(folder, row['path'])
         clips.append(SourceClip(
             name=_plain_name(row['path']), source=source, label=row['label'],
             subject=row.get('subject'), split=row.get('split'),
@@ -190,13 +191,21 @@ def scan_csv(path: PathLike,
             extra={k: v for k, v in row.items() if k not in _KNOWN}))
     if not clips:
         raise AnnotationError(f'{path}: names no clip')
-    twice = [n for n, c in Counter(clip.name for clip in clips).items()
-             if c > 1]
+    twice = [source for source, count in Counter(
+        os.path.normpath(clip.source) for clip in clips).items() if count > 1]
     if twice:
         raise AnnotationError(
             f'{path}: {len(twice)} clips are named twice, the first is '
-            f'{twice[0]}')
+            f'{twice[0]}; leave one of the lines out')
     return _with_names(clips)
+
+
+def _source(folder: Path, path: str) -> Path:
+    """Find the file that a table means; some are written on Windows."""
+    source = folder / path
+    if '\\' in path and not source.exists():
+        return folder / path.replace('\\', '/')
+    return source
 
 
 def _plain_name(path: str) -> str:

@@ -18,30 +18,23 @@ from typing import (Any, Callable, Dict, List, Mapping, Optional, Sequence,
 
 import cv2
 
-from mmfer.atomic import write_json
 from mmfer.progress import ProgressLine
 from mmfer.worker_processes import Died, WorkersFailed, run_jobs
 
 from ..adapters.facts import SourceClip
 from ..findings import Finding
-from .clip_writer import ClipWriter, PreparationError, Settings
+from .annotating import annotate
+from .clip_writer import ClipWriter
 from .journal import JOURNAL, Journal, write_lines
-from .provenance import begin, locked
+from .provenance import begin, locked, note
+from .resuming import is_done
 from .review import review
-from .sources import moved_index
+from .run_faults import PreparationError, machine_faults
+from .settings import Settings
+from .source_state import readable
 
 SKIPPED = 'skipped.jsonl'
 ANNOTATIONS = 'annotations.json'
-
-#: What transforms and recognisers write into a sample themselves.
-_RESERVED = {
-    'path', 'label', 'label_name', 'filename', 'subject', 'split', 'fold',
-    'apex', 'onset', 'offset', 'imgs', 'inputs', 'identity', 'modality',
-    'start_index', 'total_frames', 'sample_idx', 'img_shape', 'frame_inds',
-    'num_clips', 'clip_len', 'input_shape'
-}
-#: What has been applied to the pictures and is no longer true of the clips.
-_APPLIED = {'front_half', 'turn_clockwise'}
 
 
 @dataclass
@@ -110,12 +103,14 @@ def prepare(clips: Sequence[SourceClip],
     out = Path(out)
     settings = settings or Settings()
     _check_names(clips)
-    with locked(out):
-        provenance = begin(out, metainfo, settings, variant)
+    with machine_faults(out), locked(out):
+        stored, provenance = begin(out, metainfo, settings, variant,
+                                   frame_rate)
+        no_face = stored['settings'].get('no_face')
         with Journal(out / JOURNAL) as journal:
             missing = [clip for clip in clips
-                       if not _is_done(journal.records.get(clip.name), out,
-                                       clip, retry)]
+                       if not is_done(journal.records.get(clip.name), out,
+                                      clip, settings, retry, no_face)]
             try:
                 seconds = _make(missing, len(clips), out, settings,
                                 frame_rate, workers, progress, journal)
@@ -123,13 +118,16 @@ def prepare(clips: Sequence[SourceClip],
                 _write_skipped(out, clips, journal)
             records = [journal.records[clip.name] for clip in clips]
         shutil.rmtree(out / '.partial', ignore_errors=True)
-        path = _annotate(out, annotations, clips, records, metainfo,
-                         provenance)
+        # Not before: until now some clips are as it was before.
+        note(out, provenance)
+        outside = annotate(out / annotations, clips, records, metainfo,
+                           provenance, out / SKIPPED)
     kept = [r for r in records if r['status'] == 'done']
     reasons = Counter(r['reason'] for r in records if r['status'] != 'done')
     return Outcome(
-        path, len(kept), len(records) - len(kept), len(missing), seconds,
-        dict(reasons), list(review(records, settings)))
+        out / annotations, len(kept), len(records) - len(kept),
+        len(missing), seconds, dict(reasons),
+        list(review(records, settings, outside)))
 
 
 def _check_names(clips: Sequence[SourceClip]) -> None:
@@ -142,18 +140,10 @@ def _check_names(clips: Sequence[SourceClip]) -> None:
         if (name.startswith('/') or '\\' in name or '\0' in name or any(
                 part in ('', '.', '..') for part in name.split('/'))):
             raise PreparationError(f'{name!r} cannot name a clip')
-
-
-def _is_done(record: Optional[Mapping[str, Any]], out: Path,
-             clip: SourceClip, retry: bool) -> bool:
-    if record is None:
-        return False
-    if record['status'] != 'done':
-        return not retry
-    try:
-        return (out / record['path']).stat().st_size == record['bytes']
-    except OSError:
-        return False
+        if readable(name) != name:
+            raise PreparationError(
+                f'{readable(name)}: the name is not UTF-8 and cannot be '
+                'stored; rename the file or folder')
 
 
 def _make(missing: Sequence[SourceClip], total: int, out: Path,
@@ -171,10 +161,14 @@ def _make(missing: Sequence[SourceClip], total: int, out: Path,
                     clip = missing[number]
                     record = dict(
                         name=clip.name, status='skipped', reason='crash',
-                        source=str(clip.source),
+                        source=readable(clip.source),
                         message=f'ended two worker processes ({record})')
                 seconds += record.get('seconds', 0)
-                skipped += record['status'] != 'done'
+                if record['status'] != 'done':
+                    skipped += 1
+                    # What an earlier source, or earlier settings, gave.
+                    (out / f'clips/{record["name"]}{settings.suffix}').unlink(
+                        missing_ok=True)
                 journal.add(record)
                 line.step(note=f'{skipped} kept out' if skipped else '')
         except WorkersFailed as error:
@@ -200,45 +194,3 @@ def _write_skipped(out: Path, clips: Sequence[SourceClip],
                                           'source')}
         for record in found if record['status'] != 'done'
     ])
-
-
-def _annotate(out: Path, name: str, clips: Sequence[SourceClip],
-              records: Sequence[Mapping[str, Any]],
-              metainfo: Mapping[str, Any],
-              provenance: Mapping[str, Any]) -> Path:
-    entries = []
-    fps = provenance['settings']['encoding'].get('fps')
-    for clip, record in zip(clips, records):
-        if record['status'] != 'done':
-            continue
-        entry = dict(path=record['path'], label=clip.label,
-                     subject=clip.subject, split=clip.split, fold=clip.fold)
-        entry.update((key, _moved(getattr(clip, key), record, fps))
-                     for key in ('apex', 'onset', 'offset'))
-        entry.update((key, value) for key, value in clip.extra.items()
-                     if key not in _RESERVED | _APPLIED)
-        entries.append({k: v for k, v in entry.items() if v is not None})
-    if not entries:
-        reasons = Counter(record['reason'] for record in records)
-        raise PreparationError(
-            f'{out}: no clip is left: '
-            + ', '.join(f'{count} {reason}'
-                        for reason, count in reasons.most_common())
-            + f'; see {out / SKIPPED}')
-    content = dict(
-        metainfo=dict(metainfo, coding=dict(
-            provenance['settings'], versions=provenance['versions'])),
-        clips=entries)
-    path = out / name
-    write_json(path, content, ensure_ascii=False, default=str)
-    return path
-
-
-def _moved(index: Optional[int], record: Mapping[str, Any],
-           fps: Optional[float]) -> Optional[int]:
-    """Say where a picture of the source is in the clip."""
-    if index is None:
-        return None
-    moved = moved_index(index, record['source_fps'], fps)
-    # Rounding, but not an index that is wrong, is put right.
-    return moved - 1 if fps and moved == record['pictures'] else moved

@@ -6,7 +6,7 @@ import platform
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import av
 import cv2
@@ -16,11 +16,14 @@ from mmfer.atomic import write_json
 from mmfer.codec import CompressedVideoError, transcode
 from mmfer.version import __version__
 
-from .clip_writer import PreparationError, Settings
 from .detectors import build_detector
 from .journal import JOURNAL
+from .run_faults import PreparationError, machine_faults
+from .settings import Settings
 
 PROVENANCE = 'prepare.json'
+#: Settings that decide which clips are kept and what is noted of them.
+_FREE = ('no_face', 'keep_short', 'digest')
 
 
 @contextlib.contextmanager
@@ -49,25 +52,34 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
-def begin(out: Path, metainfo: Mapping[str, Any], settings: Settings,
-           variant: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+def begin(out: Path,
+          metainfo: Mapping[str, Any],
+          settings: Settings,
+          variant: Optional[Mapping[str, Any]] = None,
+          frame_rate: Optional[float] = None
+          ) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """Note, or compare, what the folder is to hold.
 
     Args:
         out (Path): Folder of the data set.
         metainfo (Mapping): Of the annotation file.
         settings (Settings): How the clips are made.
-        variant (Mapping, optional): Choices of the adapter.
+        variant (Mapping, optional): Choices of the adapter. Defaults to
+            None.
+        frame_rate (float, optional): Pictures a second of picture folders.
+            Defaults to None, unknown.
 
     Returns:
-        dict: The note: ``dataset``, ``variant``, ``settings``, ``versions``.
+        tuple: The note as it is there, and as it is once all clips are made:
+        ``dataset``, ``variant``, ``frame_rate``, ``settings``, ``versions``.
 
     Raises:
         PreparationError: The folder holds something else, or the settings
             cannot work.
     """
     wanted = dict(dataset=metainfo['dataset'],
-                  variant=dict(variant or {}), settings=settings.to_dict())
+                  variant=dict(variant or {}), frame_rate=frame_rate,
+                  settings=settings.to_dict())
     # What JSON makes of the settings is what can be compared.
     wanted = json.loads(json.dumps(wanted, default=str))
     path = out / PROVENANCE
@@ -79,15 +91,17 @@ def begin(out: Path, metainfo: Mapping[str, Any], settings: Settings,
             raise PreparationError(
                 f'{out}: holds clips but no readable {PROVENANCE}; choose '
                 'another folder') from None
-        changed = _differences(
-            {key: stored.get(key) for key in wanted}, wanted)
+        old = {key: stored.get(key) for key in wanted}
+        if 'frame_rate' not in stored:  # as older notes are
+            old['frame_rate'] = wanted['frame_rate']
+        changed = _differences(_compared(old), _compared(wanted))
         if changed:
             raise PreparationError(
                 f'{out}: was made with other settings: '
                 f'{"; ".join(changed)}. Mixed clips would be worthless: '
                 'choose another folder, repeat the old settings, or delete '
                 'this one')
-        return stored
+        return stored, dict(stored, **wanted)
     try:
         _try_out(out, settings)
     except BaseException:
@@ -101,7 +115,29 @@ def begin(out: Path, metainfo: Mapping[str, Any], settings: Settings,
     }
     write_json(path, wanted)
     (out / 'clips').mkdir(exist_ok=True)
-    return wanted
+    return wanted, wanted
+
+
+def note(out: Path, provenance: Mapping[str, Any]) -> None:
+    """Write down how all clips of the folder are made now.
+
+    Args:
+        out (Path): Folder of the data set.
+        provenance (Mapping): The second result of :func:`begin`.
+    """
+    path = out / PROVENANCE
+    if json.loads(path.read_text(encoding='utf-8')) != provenance:
+        write_json(path, provenance)
+
+
+def _compared(content: Mapping[str, Any]) -> Dict[str, Any]:
+    """Leave out what does not change the pictures of any clip."""
+    variant = {key: value for key, value in (content['variant'] or {}).items()
+               if not key.startswith('label_')}
+    settings = {key: value
+                for key, value in (content['settings'] or {}).items()
+                if key not in _FREE}
+    return dict(content, variant=variant, settings=settings)
 
 
 def _differences(old: Any, new: Any, name: str = '') -> List[str]:
@@ -122,8 +158,11 @@ def _try_out(out: Path, settings: Settings) -> None:
             build_detector(settings.detector)(grey[0])
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            transcode(grey, trial, overwrite=True, **encoding)
+            with machine_faults(out):
+                transcode(grey, trial, overwrite=True, **encoding)
         trial.unlink()
+    except PreparationError:
+        raise
     except (CompressedVideoError, ValueError, TypeError, OSError,
             RuntimeError) as error:
         text = ' '.join(str(error).split())

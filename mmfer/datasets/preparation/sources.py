@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from mmfer.codec import NoVideoStream
-from mmfer.codec.source_pictures import (IMAGE_SUFFIXES, image_files,
+from mmfer.codec.source_pictures import (IMAGE_SUFFIXES, Reading, image_files,
                                          natural_order, open_pictures,
                                          pictures_of_images, video_rate)
 
@@ -39,12 +39,14 @@ class VideoSource:
 
     Attributes:
         rate (float | None): Pictures a second as the file says.
+        reading (Reading): What the last call of :meth:`pictures` met.
     """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
         rate = video_rate(self.path)
         self.rate = float(rate) if rate else None
+        self.reading = Reading()
 
     def pictures(self, fps: Optional[float] = None) -> Iterator[Any]:
         """Read the pictures from the start.
@@ -57,7 +59,8 @@ class VideoSource:
             av.VideoFrame | np.ndarray: Upright; arrays are uint8 (H, W, 3)
             RGB.
         """
-        yield from open_pictures(self.path, fps)[0]
+        self.reading = Reading()
+        yield from open_pictures(self.path, fps, self.reading)[0]
 
 
 class PictureSource:
@@ -66,6 +69,10 @@ class PictureSource:
     Args:
         files (Sequence[Path]): The files.
         rate (float, optional): Pictures a second. Defaults to None, unknown.
+        name (str): For messages. Defaults to '<pictures>'.
+
+    Attributes:
+        reading (Reading): What the last call of :meth:`pictures` met.
 
     Raises:
         NoVideoStream: There is no file.
@@ -80,6 +87,7 @@ class PictureSource:
                 f'{name}: holds no pictures ({", ".join(IMAGE_SUFFIXES)})')
         self.files = list(files)
         self.rate = rate
+        self.reading = Reading()
 
     def pictures(self, fps: Optional[float] = None) -> Iterator[Any]:
         """Read the pictures from the start.
@@ -91,15 +99,18 @@ class PictureSource:
         Yields:
             np.ndarray: uint8 (H, W, 3) RGB.
         """
-        files = self.files
+        reading = self.reading = Reading()
+        shown = list(range(len(self.files)))
         if fps and self.rate:
-            count = max(1, math.ceil(len(files) * fps / self.rate - 1e-6))
+            count = max(1, math.ceil(len(shown) * fps / self.rate - 1e-6))
             # The nearest earlier picture, as videos are resampled.
-            files = [
-                files[min(int(k * self.rate / fps + 1e-6),
-                          len(files) - 1)] for k in range(count)
-            ]
-        yield from pictures_of_images(files)
+            shown = [min(int(k * self.rate / fps + 1e-6), len(shown) - 1)
+                     for k in range(count)]
+        reading.shown = shown
+        yield from pictures_of_images(
+            [self.files[number] for number in shown], reading)
+        # Files that were left out belong to the source all the same.
+        reading.pictures = len(self.files)
 
 
 class ViewSource:
@@ -120,6 +131,11 @@ class ViewSource:
                              f'of 90, got {half!r} and {turn!r}')
         self.source, self.half, self.turn = source, half, turn % 360
         self.rate = source.rate
+
+    @property
+    def reading(self) -> Reading:
+        """Give what the last call of :meth:`pictures` met."""
+        return self.source.reading
 
     def pictures(self, fps: Optional[float] = None) -> Iterator[np.ndarray]:
         """Read the pictures from the start, as the source does.
