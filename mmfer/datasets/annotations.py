@@ -62,9 +62,8 @@ def read_annotations(path: str,
         text = get_text(path, backend_args=backend_args)
     except UnicodeDecodeError as error:
         raise AnnotationError(
-            f'{path}: is not UTF-8 text ({error.reason} at byte '
-            f'{error.start}); a spreadsheet saves it as "CSV UTF-8"'
-        ) from None
+            f'{path}: is not written in UTF-8 ({error.reason} at byte '
+            f'{error.start}); save it as "CSV UTF-8"') from None
     # A byte order mark, as spreadsheets write it, is not part of a name.
     text = text.lstrip('\ufeff')
     suffix = str(path).rsplit('.', 1)[-1].lower()

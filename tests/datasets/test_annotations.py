@@ -110,5 +110,5 @@ def test_what_spreadsheets_write(tmp_path):
     assert read_annotations(str(tmp_path / 'b.json'))[1] == []
     for encoding in ('cp1252', 'utf-16'):
         path.write_text(table, encoding=encoding)
-        with pytest.raises(AnnotationError, match='a.csv: is not UTF-8 text'):
+        with pytest.raises(AnnotationError, match='a.csv: is not written in UTF-8'):
             read_annotations(str(path))

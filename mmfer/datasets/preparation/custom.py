@@ -175,14 +175,8 @@ def scan_csv(path: PathLike,
     """
     path = Path(path)
     folder = Path(folder) if folder else path.parent
-    try:
-        rows = read_annotations(str(path))[1]
-    except UnicodeDecodeError:
-        raise AnnotationError(
-            f'{path}: is not written in UTF-8; save it as "CSV UTF-8"'
-        ) from None
     clips = []
-    for row in rows:
+    for row in read_annotations(str(path))[1]:
         source = _source(folder, row['path'])
         clips.append(SourceClip(
             name=_plain_name(row['path']), source=source, label=row['label'],
