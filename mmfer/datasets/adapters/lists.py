@@ -75,12 +75,29 @@ def read_class_index(path: Path) -> Dict[int, str]:
     names = {}
     for line in decode(path.read_bytes()).splitlines():
         number, word = re.search(r'\d+', line), re.search(r'[A-Za-z_]+', line)
-        if number and word and expression_name(word[0]):
-            names[int(number[0])] = expression_name(word[0])
-        elif line.strip():
+        name = expression_name(word[0]) if number and word else None
+        if name and names.setdefault(int(number[0]), name) != name:
+            raise AdapterError(
+                f'{path}: {int(number[0])} is {names[int(number[0])]} and '
+                f'{name}; keep the right line')
+        if not name and line.strip():
             raise AdapterError(f'{path}: {line.strip()!r} does not name an '
                                'expression and its number')
     return names
+
+
+def as_number(label: str) -> Optional[int]:
+    """Read a label as the number of a class.
+
+    Args:
+        label (str): As written: '3', or '3.0' as data frames store a column
+            of numbers that had a gap.
+
+    Returns:
+        int | None: None if it is no whole number.
+    """
+    match = re.fullmatch(r'(-?[0-9]+)(?:\.0*)?', label)
+    return int(match[1]) if match else None
 
 
 def name_labels(rows: Rows, where: str, order: Sequence[str] = (),
@@ -102,13 +119,13 @@ def name_labels(rows: Rows, where: str, order: Sequence[str] = (),
     Raises:
         AdapterError: The lists hold numbers and nobody knows their meaning.
     """
-    if all(re.fullmatch(r'-?\d+', label) for _, label in rows):
+    numbers = [as_number(label) for _, label in rows]
+    if None not in numbers:
         if not order:
             raise AdapterError(
                 f'{where}: the labels are numbers and this data set has no '
                 'order of its own; put the table of numbers and names beside '
                 'the lists, or say `label_order`')
-        numbers = [int(label) for _, label in rows]
         if base is None:
             base = label_base(numbers, len(order), where)
         elif not base <= min(numbers) <= max(numbers) < base + len(order):

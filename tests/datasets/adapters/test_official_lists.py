@@ -162,6 +162,63 @@ def test_mafw_numbers_need_a_table(tmp_path):
         '00025'] == ('angry', 1, None)
 
 
+class TestMAFWTables:
+    """Which table says what the numbers of the lists mean."""
+
+    SINGLE = ('anger', 'anxiety', 'contempt', 'disappointment', 'disgust',
+              'fear', 'happiness', 'helplessness', 'neutral', 'sadness',
+              'surprise')
+    FOLDER = 'Train & Test Set'
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        root = write_release('mafw', tmp_path, frames=2, lists='s2d')
+        (root / self.FOLDER / 'single/no_caption/id_to_calss.txt').unlink()
+        return root
+
+    def write(self, root, folder, names, name='id_to_class.txt'):
+        path = root / folder / name
+        path.write_text(''.join(f"{number}: '{word}',\n"
+                                for number, word in enumerate(names)))
+        return path
+
+    def labels(self, root):
+        return {c.name: c.label for c in get_adapter('mafw')(root).clips()}
+
+    def test_of_the_other_protocol(self, root, release):
+        # The alphabetical table of all classes shifts the single ones.
+        every = sorted(self.SINGLE + ('anger_anxiety', 'anger_disgust'))
+        self.write(root, f'{self.FOLDER}/compound', every)
+        with pytest.raises(AdapterError, match='say `label_order`'):
+            self.labels(root)
+        table = self.write(root, '', every)
+        with pytest.raises(AdapterError) as error:
+            self.labels(root)
+        assert str(error.value) == (
+            f'{table}: these are not the 11 classes of the protocol single, '
+            'each once; put the table of that protocol beside its lists, or '
+            'say `label_order`')
+        self.write(root, f'{self.FOLDER}/single', self.SINGLE)
+        assert facts(get_adapter('mafw')(root).clips()) == facts(
+            get_adapter('mafw')(release('mafw')).clips())
+
+    def test_above_the_lists(self, root):
+        self.write(root, '', self.SINGLE)
+        assert self.labels(root)['00025'] == 'angry'
+
+    def test_two_that_disagree(self, root):
+        folder = f'{self.FOLDER}/single'
+        self.write(root, folder, self.SINGLE, 'id_to_class.txt')
+        self.write(root, folder, self.SINGLE[::-1], 'id_to_class_old.txt')
+        with pytest.raises(AdapterError, match='one number to different'):
+            self.labels(root)
+
+    def test_that_is_not_needed(self, tmp_path):
+        root = write_release('mafw', tmp_path, frames=2)
+        self.write(root, '', self.SINGLE[1:])
+        assert self.labels(root)['00025'] == 'angry'
+
+
 def test_afew(release):
     adapter = get_adapter('afew')(release('afew'))
     clips = adapter.clips()

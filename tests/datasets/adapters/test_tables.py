@@ -125,6 +125,22 @@ def test_read_class_index(tmp_path, text, names):
     assert [index[i] for i in range(3)] == names
 
 
+def test_a_number_with_two_names(tmp_path):
+    path = write(tmp_path / 'index.txt', 'Angry 0\nSad 1\nFear 1\n')
+    with pytest.raises(AdapterError, match='index.txt: 1 is sad and fear'):
+        read_class_index(path)
+
+
+def test_numbers_as_data_frames_write_them(tmp_path):
+    for fold, rows in ((1, '02522,6.0\n02578,7.0\n'), (2, '00018,1.0\n')):
+        write(tmp_path / f'test/set_{fold}.csv', 'video_name,label\n' + rows)
+    lists = find_lists(tmp_path, 'X', ['{role}/set_{fold}.csv'], ['test'], 2)
+    rows, findings = read_lists(tmp_path, 'X', lists, DFEW)
+    assert rows == {('test', 1): [('02522', 'disgust'), ('02578', 'fear')],
+                    ('test', 2): [('00018', 'happy')]}
+    assert findings == []
+
+
 @pytest.mark.parametrize('word, name', [
     ('Happiness', 'happy'), ('HAP', 'happy'), ('sa', 'sad'),
     ('fearful', 'fear'), ('Angry', 'angry'), ('Other', 'others'),
