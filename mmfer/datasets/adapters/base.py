@@ -232,7 +232,8 @@ class DatasetAdapter:
                 tried += patterns
                 found = [path for pattern in patterns
                          for path in self._folders_or_archives(pattern)]
-                index = MediaIndex(found, place.depth, self.frame_order)
+                index = MediaIndex(found, place.depth, self.frame_order,
+                                   place.apart)
                 if len(index):
                     self.source = name
                     self.crop = place.crop
@@ -240,6 +241,11 @@ class DatasetAdapter:
                     self.note('warning', 'duplicate-clip', index.duplicates,
                               'clips lie in two places; the first one is '
                               'taken', 'keep one copy of the clips')
+                    self.note('warning', 'mixed-folder', index.mixed,
+                              'folders hold pictures beside videos or above '
+                              'further clips; these pictures are left out',
+                              'move them out of the folder, if they belong '
+                              'to no clip')
                     return index
         raise AdapterError(
             f'{self.root}: no {self.title} clips; looked for '

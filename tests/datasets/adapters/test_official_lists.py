@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """DFEW, FERV39k, MAFW, AFEW: clips of films with official lists or parts."""
+import shutil
 from collections import Counter
 
 import pytest
@@ -239,6 +240,23 @@ def test_afew_as_users_have_it(release, variant):
     reference = get_adapter('afew')(release('afew')).clips()
     assert facts(adapter.clips()) == facts(reference)
     assert adapter.crop == ('none' if 'source' in variant else 'clip')
+
+
+@pytest.mark.parametrize('archive', [False, True])
+def test_afew_one_name_in_both_parts(tmp_path, archive):
+    for part in ('Train_AFEW', 'Val_AFEW'):
+        for name in ('Angry/000000001.avi', 'Happy/000000001.avi'):
+            (tmp_path / part / name).parent.mkdir(parents=True)
+            (tmp_path / part / name).write_bytes(b'')
+        if archive:
+            shutil.make_archive(str(tmp_path / part), 'zip', tmp_path, part)
+            shutil.rmtree(tmp_path / part)
+    adapter = get_adapter('afew')(tmp_path)
+    clips = adapter.clips()
+    assert [(c.name, c.split) for c in clips] == [
+        (f'{split}/{label}/000000001', split)
+        for split in ('train', 'val') for label in ('angry', 'happy')]
+    assert codes(adapter, clips) == []
 
 
 def test_folds_that_do_not_add_up():
