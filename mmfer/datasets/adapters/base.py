@@ -298,6 +298,16 @@ class DatasetAdapter:
                   f'clips of the lists are not in the {self.source} clips',
                   'unpack the release again, or choose another `source`')
 
+    def report_unnumbered(self, index: MediaIndex) -> None:
+        """Keep note of pictures without a number among others with one.
+
+        Args:
+            index (MediaIndex): After its clips were read.
+        """
+        self.note('warning', 'unnumbered-picture', index.unnumbered,
+                  'pictures are left out, because their name has no number',
+                  'move what does not belong to the release out of the folder')
+
     def report_unknown(self, names: List[str]) -> None:
         """Keep note of files whose name or label says nothing.
 

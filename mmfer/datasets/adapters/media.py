@@ -50,6 +50,8 @@ class MediaIndex:
     Attributes:
         duplicates (list[str]): Keys that occur in two places.
         mixed (list[str]): See :class:`.walk.Walk`.
+        unnumbered (list[str]): Pictures that were left out, see
+            :func:`.spans.numbered_pictures`.
 
     Raises:
         AdapterError: An archive cannot be read.
@@ -63,6 +65,7 @@ class MediaIndex:
         self.frame_order = frame_order
         self.duplicates: List[str] = []
         self.mixed: List[str] = []
+        self.unnumbered: List[str] = []
         self._media: Dict[str, Medium] = {}
         self._archives: Dict[Path, Dict[str, List[str]]] = {}
         self._members: Dict[Path, Dict[str, str]] = {}

@@ -337,6 +337,50 @@ def test_casme2_pictures_that_do_not_fit_the_sheet(tmp_path):
                                                       'from picture 100 to')
 
 
+@pytest.mark.parametrize('span', ['onset-offset', 'whole'])
+def test_casme2_pictures_without_a_number(tmp_path, span):
+    root = write_release('casme2', tmp_path, sheet='.csv')
+    reference, _ = load(root, 'casme2', span=span)
+    folder = 'sub01/EP02_01f'
+    (root / 'CASME2_RAW_selected' / folder / 'cover.jpg').write_bytes(b'')
+    clips, found = load(root, 'casme2', span=span)
+    assert found['unnumbered-picture'].items == (f'{folder}/cover.jpg', )
+    assert clips[folder].apex == reference[folder].apex
+    # All that are taken are named, or the cover would be among them.
+    first = 99 if span == 'onset-offset' else 96
+    assert clips[folder].frames[0] == f'img{first}.jpg'
+    assert 'cover.jpg' not in clips[folder].frames
+    del clips[folder], reference[folder]
+    assert clips == reference
+
+
+@pytest.mark.parametrize('name', ['casme2', 'samm'])
+def test_rows_without_a_person(tmp_path, name):
+    root = write_release(name, tmp_path, sheet='.csv', frames=9)
+    reference, _ = load(root, name)
+    sheet, = root.glob('*.csv')
+    lines = sheet.read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines)
+                 if line.lower().startswith('subject')) + 1
+    for empty in ('', 'n/a', '\u00b2'):
+        lines[first] = f'{empty},{lines[first].split(",", 1)[1]}'
+        sheet.write_text(''.join(lines), encoding='utf-8')
+        clips, found = load(root, name)
+        assert len(clips) == len(reference) - 1
+        assert found['unknown-subject'].items == (lines[first].split(',')[1], )
+
+
+def test_ckplus_a_picture_without_a_number(tmp_path):
+    root = write_release('ckplus', tmp_path, frames=4)
+    folder = root / 'cohn-kanade-images/S005/001'
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / 'Thumbs.png').write_bytes(b'')
+    clips, found = load(root, 'ckplus')
+    assert clips['S005/001'].frames == tuple(names)
+    assert clips['S005/001'].apex == 3
+    assert found['unnumbered-picture'].items == ('S005/001/Thumbs.png', )
+
+
 @pytest.mark.parametrize('variant', [
     dict(sheet='.xlsx'), dict(sheet='.csv', source='raw', archive=True),
     dict(sheet='.csv', source='cropped', newline='\r\n')])
