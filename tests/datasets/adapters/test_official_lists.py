@@ -119,6 +119,18 @@ def test_ferv39k_lists_are_checked_against_folders(tmp_path):
     assert found['split-overlap'].severity == 'error'
 
 
+def test_ferv39k_a_clip_with_two_labels_is_left_out(tmp_path):
+    root = write_release('ferv39k', tmp_path, frames=2)
+    path = root / '4_setups/All_scenes/train_All.csv'
+    path.write_text(path.read_text() + 'Crime/Sad/0010 Angry\n')
+    adapter = get_adapter('ferv39k')(root)
+    clips = adapter.clips()
+    assert 'Crime/Sad/0010' not in facts(clips) and len(clips) == 20
+    conflict, = [f for f in adapter.check(clips)
+                 if f.code == 'label-conflict']
+    assert conflict.items == ('Crime/Sad/0010 (sad and angry)', )
+
+
 def test_mafw_single(release):
     adapter = get_adapter('mafw')(release('mafw'))
     clips = adapter.clips()
