@@ -148,12 +148,14 @@ def _check_part(key: str, classes: Sequence[str],
             items=without)
     if key == 'fold':
         folds = sorted({clip['fold'] for clip in clips
-                        if clip.get('fold') is not None} - {0})
-        if folds and folds != list(range(1, len(folds) + 1)):
+                        if clip.get('fold') is not None})
+        if folds not in (list(range(1, len(folds) + 1)),
+                         list(range(len(folds)))):
             yield Finding(
                 'warning', 'fold-numbers',
                 f'folds are numbered {", ".join(map(str, folds))}',
-                'number them 1, 2, ...; 0 takes no part')
+                'number them 1, 2, ... or 0, 1, ...; a clip that is to take '
+                'no part has no fold')
     counts = histogram(clips, key)
     if key == 'split' and 'train' not in counts:
         yield Finding('warning', 'no-train',
@@ -162,7 +164,7 @@ def _check_part(key: str, classes: Sequence[str],
     present = {clip['label'] for clip in clips}
     lacking = [
         f'{part}: {", ".join(missing)}'
-        for part in sorted(counts, key=natural_key) if part != '0'
+        for part in sorted(counts, key=natural_key)
         for missing in [[name for name in classes
                          if name in present and name not in counts[part]]]
         if missing
