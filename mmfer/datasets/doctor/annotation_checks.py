@@ -100,7 +100,9 @@ def _check_paths(clips: Clips) -> Iterator[Finding]:
 
 
 def _check_subjects(clips: Clips) -> Iterator[Finding]:
-    unknown = [clip['path'] for clip in clips if not clip.get('subject')]
+    # A number may name a person, 0 too.
+    unknown = [clip['path'] for clip in clips
+               if clip.get('subject') in (None, '')]
     if unknown and len(unknown) < len(clips):
         yield Finding(
             'warning', 'unknown-subjects',
@@ -115,7 +117,8 @@ def _check_subjects(clips: Clips) -> Iterator[Finding]:
     for key in ('split', 'fold'):
         where = defaultdict(Counter)
         for clip in clips:
-            if clip.get('subject') and clip.get(key) is not None:
+            if clip.get('subject') not in (None, '') and \
+                    clip.get(key) is not None:
                 where[str(clip['subject'])][str(clip[key])] += 1
         leaks = {who: parts for who, parts in where.items()
                  if len(parts) > 1}

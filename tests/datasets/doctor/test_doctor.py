@@ -306,6 +306,14 @@ class TestAnnotations:
         assert found['unknown-subjects'].items == ('c', )
         assert '1, 2, 4' in found['fold-numbers'].message
 
+    def test_person_0_is_known(self, tmp_path):
+        found = self.write(tmp_path, [
+            dict(path='a', label='x', subject=0, split='train'),
+            dict(path='b', label='x', subject=0, split='test'),
+            dict(path='c', label='x', subject=1, split='train')])
+        assert found['subject-leak'].items == ('0 (train: 1, test: 1)', )
+        assert 'unknown-subjects' not in found
+
     @pytest.mark.parametrize('folds, odd', [
         ((0, 1, 2), False), ((1, 2, 3), False), ((0, 2, 3), True),
         ((2, 3, 4), True), ((-1, 0, 1), True), ((None, 1, 2), False)])
