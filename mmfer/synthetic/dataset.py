@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import cv2
 from mmfer.atomic import write_json
 from mmfer.codec import transcode
 from mmfer.progress import ProgressLine
+from mmfer.worker_processes import WorkersFailed
 
 from .expressions import CLASSES
 from .faces import (SyntheticFaces, expression_activations, render_clip)
@@ -82,9 +84,12 @@ def make_dataset(root, num_subjects=60, takes=2, classes=CLASSES, frames=36,
     Raises:
         ConfigurationMismatch: If a folder holds clips of other arguments.
         ValueError: If an argument is out of range.
+        mmfer.worker_processes.WorkersFailed: If a worker process dies; what
+            is finished is kept.
     """
     faces = SyntheticFaces(num_subjects, takes, frames, size, fps, seed,
                            classes)
+    faces.splits(shares)  # now rather than when all clips are made
     root = Path(root)
     if codings is None:
         targets = {root: dict(codec=codec, gop=gop)}
@@ -223,6 +228,11 @@ def _work_in_processes(jobs, workers, line):
         for done in as_completed([pool.submit(_write_job, job)
                                   for job in jobs]):
             line.step(done.result())
+    except BrokenProcessPool:
+        raise WorkersFailed(
+            'a worker process died, perhaps for want of memory; finished '
+            'clips are kept, and the same command goes on, with fewer '
+            '--workers if it happens again') from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -4,6 +4,7 @@
 Every clip is a function of the seed, the person, the class and the take alone,
 so that any subset can be made in any order on any number of workers.
 """
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -242,7 +243,17 @@ class SyntheticFaces:
         Returns:
             list[tuple[str, int]]: Per person the split, `'train'`, `'val'`
             or `'test'`, and the fold, 1 to 5.
+
+        Raises:
+            ValueError: If the shares are not three numbers from 0 on, or all
+                are 0.
         """
+        if len(shares) != 3 or not all(
+                0 <= s < math.inf for s in shares) or not any(shares):
+            raise ValueError(
+                f'shares are {", ".join(map(str, shares))}, must be three '
+                'numbers from 0 on, for train, val and test, and one of them '
+                'above 0')
         order = np.random.default_rng([self.seed, 7]).permutation(
             self.num_subjects)
         counts = [round(self.num_subjects * s / sum(shares))
@@ -250,6 +261,8 @@ class SyntheticFaces:
         for i in (1, 2):
             if shares[i] and self.num_subjects >= 3:
                 counts[i] = max(1, counts[i])
+        # Two halves of an odd number are both rounded up.
+        counts[2] = min(counts[2], self.num_subjects - counts[1])
         counts[0] = self.num_subjects - counts[1] - counts[2]
         names = ['train'] * counts[0] + ['val'] * counts[1] + [
             'test'] * counts[2]

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The data set on disk: complete, resumable, the same for any workers."""
+import importlib.util
 import json
 import os
 import signal
@@ -13,7 +14,9 @@ import pytest
 
 import mmfer.synthetic.dataset as dataset
 from mmfer.synthetic import (CLASSES, PRESETS, ClipItem,
-                             ConfigurationMismatch, make_dataset, render_clip)
+                             ConfigurationMismatch, SyntheticFaces,
+                             make_dataset, render_clip)
+from mmfer.worker_processes import WorkersFailed
 
 # Two frames more than the shortest clip allowed, to keep the suite quick.
 QUICK = dict(num_subjects=5, takes=1, frames=10, size=48, shares=(3, 1, 1),
@@ -147,6 +150,79 @@ make_dataset({str(tmp_path)!r}, **{options!r})'''
         dataset.write_clip = original
     assert f'{written[0]}.mp4' not in before
     assert content(tmp_path) == before
+
+
+def test_a_worker_that_dies(tmp_path, monkeypatch):
+    small = dict(QUICK, num_subjects=2, classes=('sad',), shares=(1, 1, 0))
+    make_dataset(tmp_path, **small)
+    before = content(tmp_path)
+    (tmp_path / 'clips' / 's000_sad_0.mp4').unlink()
+    (tmp_path / 'clips' / 's001_sad_0.mp4').unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, '_start_worker', os.abort)
+        with pytest.raises(WorkersFailed) as error:
+            make_dataset(tmp_path, workers=2, **small)
+    assert '\n' not in str(error.value)
+    assert 'finished clips are kept, and the same command goes on' in str(
+        error.value)
+    make_dataset(tmp_path, workers=2, **small)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize('shares', [
+    (0, 0, 0), (-1, 1, 1), (1, 1), (float('nan'), 1, 1),
+    (float('inf'), 1, 1)])
+def test_shares_that_are_none(tmp_path, shares):
+    with pytest.raises(ValueError, match='shares are .*, must be three'):
+        make_dataset(tmp_path / 'new', **dict(QUICK, shares=shares))
+    # It is said before anything is made.
+    assert not (tmp_path / 'new').exists()
+
+
+def test_shares_of_few_persons():
+    def counts(persons, *shares):
+        splits = [split for split, _ in SyntheticFaces(
+            persons, classes=('sad', )).splits(shares)]
+        return [splits.count(name) for name in ('train', 'val', 'test')]
+
+    assert counts(3, 0, 1, 1) == [0, 2, 1]
+    assert counts(60, 40, 5, 15) == [40, 5, 15]
+    assert counts(5, 3, 1, 1) == [3, 1, 1]
+    assert counts(2, 1, 1, 0) == [1, 1, 0]
+
+
+class TestCommand:
+
+    @pytest.fixture
+    def main(self):
+        path = Path(dataset.__file__).parents[2] / 'tools/data'
+        spec = importlib.util.spec_from_file_location(
+            'make_synthetic', path / 'make_synthetic.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return lambda *arguments: module.main([*map(str, arguments)])
+
+    @pytest.mark.parametrize('arguments, text', [
+        (('--contact-sheet', '{}/x.foo'), 'x.foo: ends like no kind of pict'),
+        (('--contact-sheet', '{}/x.png', '--size', 33), 'size is 33'),
+        (('{}/a', '--shares', 0, 0, 0), 'shares are 0.0, 0.0, 0.0'),
+        (('{}/a', '--shares', -1, 1, 1), 'shares are -1.0, 1.0, 1.0')])
+    def test_errors_are_one_line(self, main, tmp_path, arguments, text):
+        with pytest.raises(SystemExit) as end:
+            main(*(str(a).format(tmp_path) for a in arguments))
+        assert text in end.value.code and '\n' not in end.value.code
+        assert os.listdir(tmp_path) == []
+
+    def test_a_worker_that_dies(self, main, tmp_path, monkeypatch):
+        monkeypatch.setattr(dataset, '_start_worker', os.abort)
+        with pytest.raises(SystemExit) as end:
+            main(tmp_path, '--preset', 'tiny', '--workers', 2, '--quiet')
+        assert end.value.code.startswith('error: a worker process died')
+
+    def test_contact_sheet(self, main, tmp_path):
+        main('--contact-sheet', tmp_path / 'new/sheet.png', '--subjects', 1,
+             '--frames', 8, '--size', 32)
+        assert os.listdir(tmp_path / 'new') == ['sheet.png']
 
 
 @pytest.mark.parametrize('change, named', [

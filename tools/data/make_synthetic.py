@@ -82,9 +82,40 @@ def read_codings(texts):
     return codings
 
 
+def write_contact_sheet(file, seed, options):
+    """Write pictures of the first persons.
+
+    Args:
+        file (str): A picture file.
+        seed (int): Seed of everything.
+        options (dict): Arguments of `make_dataset`.
+
+    Raises:
+        ValueError: If the suffix is that of no kind of picture, or an
+            argument is out of range.
+    """
+    import cv2
+
+    from mmfer.atomic import replacing
+    from mmfer.synthetic import SyntheticFaces
+    from mmfer.synthetic.contact_sheet import sheet_of_clips
+    if not cv2.haveImageWriter(file):
+        raise ValueError(f'{file}: ends like no kind of picture; name it '
+                         '.png or .jpg')
+    shown = {k: options[k] for k in ('frames', 'size', 'fps')
+             if k in options}
+    SyntheticFaces(options['num_subjects'], seed=seed, **shown)
+    page = sheet_of_clips(range(min(options['num_subjects'], 3)), seed=seed,
+                          **shown)
+    with replacing(file) as partial:
+        if not cv2.imwrite(str(partial), page[..., ::-1]):
+            raise OSError(f'{file}: could not be written')
+
+
 def main(argv=None):
     args = parse_args(argv)
     from mmfer.synthetic import PRESETS, make_dataset
+    from mmfer.worker_processes import WorkersFailed
     options = dict(PRESETS[args.preset])
     for name, value in (('num_subjects', args.subjects),
                         ('takes', args.takes), ('classes', args.classes),
@@ -92,26 +123,18 @@ def main(argv=None):
                         ('fps', args.fps), ('shares', args.shares)):
         if value is not None:
             options[name] = value
-    if args.contact_sheet:
-        import cv2
-
-        from mmfer.synthetic.contact_sheet import sheet_of_clips
-        shown = {k: options[k] for k in ('frames', 'size', 'fps')
-                 if k in options}
-        page = sheet_of_clips(range(min(options['num_subjects'], 3)),
-                              seed=args.seed, **shown)
-        if not cv2.imwrite(args.contact_sheet, page[..., ::-1]):
-            sys.exit(f'{args.contact_sheet}: could not be written')
-    if args.root:
-        try:
+    try:
+        if args.contact_sheet:
+            write_contact_sheet(args.contact_sheet, args.seed, options)
+        if args.root:
             written = make_dataset(
                 args.root, seed=args.seed, codec=args.codec,
                 gop=args.gop or None, codings=read_codings(args.coding),
                 workers=args.workers, progress=not args.quiet, **options)
-        except (OSError, ValueError) as error:
-            sys.exit(f'error: {error}')
-        for path in written:
-            print(path)
+            for path in written:
+                print(path)
+    except (OSError, ValueError, WorkersFailed) as error:
+        sys.exit(f'error: {error}')
 
 
 if __name__ == '__main__':

@@ -20,10 +20,12 @@ class AFEW(DatasetAdapter):
     places = {
         'videos': Place(
             (('Train_AFEW', 'Val_AFEW'), ('Train', 'Val')), depth=2,
+            apart=True,
             note='the clips as cut from the films, faces not cropped'),
         'faces': Place(
             (('AFEW_Face/train', 'AFEW_Face/val*'), ('train', 'val*')),
-            depth=2, crop='none', note='face frames in class folders'),
+            depth=2, apart=True, crop='none',
+            note='face frames in class folders'),
     }
     protocols = {
         'official': Protocol('split', 'official train, tested on val')
@@ -53,7 +55,7 @@ class AFEW(DatasetAdapter):
         """See the base class."""
         index, unknown = self.media(), []
         for medium in index:
-            folder, _, name = medium.key.rpartition('/')
+            folder, name = medium.key.split('/')[-2:]
             label = expression_name(folder)
             if label not in self.classes:
                 unknown.append(medium.key)

@@ -232,7 +232,8 @@ class DatasetAdapter:
                 tried += patterns
                 found = [path for pattern in patterns
                          for path in self._folders_or_archives(pattern)]
-                index = MediaIndex(found, place.depth, self.frame_order)
+                index = MediaIndex(found, place.depth, self.frame_order,
+                                   place.apart)
                 if len(index):
                     self.source = name
                     self.crop = place.crop
@@ -240,6 +241,11 @@ class DatasetAdapter:
                     self.note('warning', 'duplicate-clip', index.duplicates,
                               'clips lie in two places; the first one is '
                               'taken', 'keep one copy of the clips')
+                    self.note('warning', 'mixed-folder', index.mixed,
+                              'folders hold pictures beside videos or above '
+                              'further clips; these pictures are left out',
+                              'move them out of the folder, if they belong '
+                              'to no clip')
                     return index
         raise AdapterError(
             f'{self.root}: no {self.title} clips; looked for '
@@ -291,6 +297,16 @@ class DatasetAdapter:
         self.note('warning', 'missing-clip', names,
                   f'clips of the lists are not in the {self.source} clips',
                   'unpack the release again, or choose another `source`')
+
+    def report_unnumbered(self, index: MediaIndex) -> None:
+        """Keep note of pictures without a number among others with one.
+
+        Args:
+            index (MediaIndex): After its clips were read.
+        """
+        self.note('warning', 'unnumbered-picture', index.unnumbered,
+                  'pictures are left out, because their name has no number',
+                  'move what does not belong to the release out of the folder')
 
     def report_unknown(self, names: List[str]) -> None:
         """Keep note of files whose name or label says nothing.

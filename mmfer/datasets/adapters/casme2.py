@@ -3,7 +3,7 @@
 from typing import Dict, Tuple
 
 from .facts import Expected, Place
-from .micro import MicroExpressionAdapter
+from .micro import MicroExpressionAdapter, person_number
 
 
 class CASME2(MicroExpressionAdapter):
@@ -58,6 +58,5 @@ class CASME2(MicroExpressionAdapter):
 
     def key(self, row: Dict[str, str]) -> Tuple[str, str]:
         """See the base class."""
-        digits = ''.join(c for c in row['subject'] if c.isdigit())
-        subject = f'sub{int(digits):02d}'
+        subject = f'sub{int(person_number(row)):02d}'
         return f'{subject}/{row["clip"]}', subject

@@ -67,6 +67,7 @@ class CKPlus(DatasetAdapter):
                 continue
             yield self.clip(index, medium, medium.key, labels[medium.key],
                             subject=subject, **last_frame(index, medium))
+        self.report_unnumbered(index)
         self.report_missing(sorted(set(labels) - seen))
         # 266 of the 593 sequences have none: that is the release.
         self.note('info', 'unlabelled', unlabelled,

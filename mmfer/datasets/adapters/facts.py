@@ -97,6 +97,8 @@ class Place:
         frame_rate (float): Pictures per second of picture folders; videos
             know their own. Defaults to 25.
         note (str): What one should know about them. Defaults to ''.
+        apart (bool): Whether folders that belong together may hold different
+            clips of one name. Defaults to False.
     """
 
     patterns: Tuple[Union[str, Tuple[str, ...]], ...]
@@ -104,3 +106,4 @@ class Place:
     crop: str = 'clip'
     frame_rate: float = 25.
     note: str = ''
+    apart: bool = False

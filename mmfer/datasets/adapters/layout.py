@@ -14,7 +14,8 @@ def locate(root: Union[str, Path],
            patterns: Sequence[str],
            what: str = 'files',
            title: str = 'this data set',
-           required: bool = True) -> List[Path]:
+           required: bool = True,
+           depth: int = 2) -> List[Path]:
     """Find what the first fitting pattern names.
 
     Archives unpack into a folder of their own or do not, so each pattern is
@@ -27,6 +28,8 @@ def locate(root: Union[str, Path],
         what (str): Name of the thing, for the message.
         title (str): Name of the data set, for the message.
         required (bool): Whether nothing found raises. Defaults to True.
+        depth (int): Folders below the root in which to look; 0 is the root
+            alone. Defaults to 2.
 
     Returns:
         list[Path]: All that match the first fitting pattern at the smallest
@@ -39,8 +42,8 @@ def locate(root: Union[str, Path],
     for pattern in patterns:
         if pattern == '.':
             return [root]
-        for prefix in ('', '*/', '*/*/'):
-            found = [path for path in root.glob(prefix + pattern)
+        for folders in range(depth + 1):
+            found = [path for path in root.glob('*/' * folders + pattern)
                      if not _is_debris(path.relative_to(root))]
             if found:
                 return sorted(found, key=lambda path: natural_key(

@@ -75,12 +75,29 @@ def read_class_index(path: Path) -> Dict[int, str]:
     names = {}
     for line in decode(path.read_bytes()).splitlines():
         number, word = re.search(r'\d+', line), re.search(r'[A-Za-z_]+', line)
-        if number and word and expression_name(word[0]):
-            names[int(number[0])] = expression_name(word[0])
-        elif line.strip():
+        name = expression_name(word[0]) if number and word else None
+        if name and names.setdefault(int(number[0]), name) != name:
+            raise AdapterError(
+                f'{path}: {int(number[0])} is {names[int(number[0])]} and '
+                f'{name}; keep the right line')
+        if not name and line.strip():
             raise AdapterError(f'{path}: {line.strip()!r} does not name an '
                                'expression and its number')
     return names
+
+
+def as_number(label: str) -> Optional[int]:
+    """Read a label as the number of a class.
+
+    Args:
+        label (str): As written: '3', or '3.0' as data frames store a column
+            of numbers that had a gap.
+
+    Returns:
+        int | None: None if it is no whole number.
+    """
+    match = re.fullmatch(r'(-?[0-9]+)(?:\.0*)?', label)
+    return int(match[1]) if match else None
 
 
 def name_labels(rows: Rows, where: str, order: Sequence[str] = (),
@@ -102,13 +119,13 @@ def name_labels(rows: Rows, where: str, order: Sequence[str] = (),
     Raises:
         AdapterError: The lists hold numbers and nobody knows their meaning.
     """
-    if all(re.fullmatch(r'-?\d+', label) for _, label in rows):
+    numbers = [as_number(label) for _, label in rows]
+    if None not in numbers:
         if not order:
             raise AdapterError(
                 f'{where}: the labels are numbers and this data set has no '
                 'order of its own; put the table of numbers and names beside '
                 'the lists, or say `label_order`')
-        numbers = [int(label) for _, label in rows]
         if base is None:
             base = label_base(numbers, len(order), where)
         elif not base <= min(numbers) <= max(numbers) < base + len(order):
@@ -138,21 +155,24 @@ def read_lists(root: Path, title: str, lists: Mapping[tuple, Path],
         tuple: dict[tuple, list] (clips and common names by role and fold),
         and list[Finding] (labels that are no expression, clips with two).
     """
-    read, unknown = {}, []
+    raw = {key: read_label_list(path) for key, path in lists.items()}
+    unknown: List[str] = []
+    # Labels of a clip in the lists of a role, each once.
+    labels: Dict[str, Dict[str, List[str]]] = {}
     for role in dict.fromkeys(role for role, _ in lists):
         keys = [key for key in lists if key[0] == role]
-        raw = {key: read_label_list(lists[key]) for key in keys}
         # One list may lack the first or the last class; all lists of a role
         # together show how classes are counted.
-        together = [row for rows in raw.values() for row in rows]
+        together = [row for key in keys for row in raw[key]]
         where = str(lists[keys[0]]) + (
             f' and {len(keys) - 1} more' if len(keys) > 1 else '')
         named, wrong = name_labels(together, where, order, base)
         unknown += wrong
-        label_of = dict(named)
-        for key, rows in raw.items():
-            read[key] = [(clip, label_of[clip]) for clip, _ in rows
-                         if clip in label_of]
+        labels[role] = {}
+        for clip, label in named:
+            known = labels[role].setdefault(clip, [])
+            if label not in known:
+                known.append(label)
     findings = []
     if unknown:
         findings.append(Finding(
@@ -160,24 +180,47 @@ def read_lists(root: Path, title: str, lists: Mapping[tuple, Path],
             f'{title}: {len(unknown)} labels are no expression',
             'their clips are left out; compare with the official lists',
             unknown))
-    findings += _conflicts(title, read)
-    return read, findings
+    decided, more = _decide(title, labels)
+    read = {
+        key: [(clip, labels[key[0]][clip][0]
+               if len(labels[key[0]][clip]) == 1 else decided[clip])
+              for clip, _ in rows
+              if clip in labels[key[0]] and clip in decided]
+        for key, rows in raw.items()
+    }
+    return read, findings + more
 
 
-def _conflicts(title: str, read: Dict[tuple, Rows]) -> List[Finding]:
-    first: Dict[str, str] = {}
-    conflicts = {}
-    for rows in read.values():
-        for clip, label in rows:
-            if first.setdefault(clip, label) != label:
-                conflicts[clip] = f'{clip} ({first[clip]} and {label})'
-    if not conflicts:
-        return []
-    return [Finding(
-        'error', 'label-conflict',
-        f'{title}: {len(conflicts)} clips have different labels in the test '
-        'and training lists', 'the test lists count; are the lists of two '
-        'publications mixed?', conflicts.values())]
+def _decide(title: str, labels: Mapping[str, Mapping[str, Sequence[str]]]
+            ) -> Tuple[Dict[str, str], List[Finding]]:
+    """Give the label of every clip: the first role that has the clip says."""
+    decided: Dict[str, str] = {}
+    undecided: Dict[str, str] = {}
+    conflicts: Dict[str, str] = {}
+    for role, of_clip in labels.items():
+        for clip, found in of_clip.items():
+            if clip in undecided:
+                continue
+            if clip in decided:
+                every = dict.fromkeys([decided[clip], *found])
+                if len(every) > 1:
+                    conflicts[clip] = f'{clip} ({" and ".join(every)})'
+            elif len(found) > 1:
+                undecided[clip] = f'{clip} ({" and ".join(found)})'
+            else:
+                decided[clip] = found[0]
+    return decided, [
+        Finding('error', 'label-conflict',
+                f'{title}: {len(items)} clips have different labels in {text}',
+                advice, items.values())
+        for items, text, advice in (
+            (undecided, 'lists of one kind',
+             'they are left out; get the official lists again'),
+            (conflicts, 'the test and training lists',
+             'the test lists count; are the lists of two publications '
+             'mixed?'))
+        if items
+    ]
 
 
 def folds_and_labels(title: str, read: Mapping[tuple, Rows]

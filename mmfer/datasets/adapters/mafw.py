@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """MAFW: 10,045 clips, with single and with compound labels."""
+from pathlib import Path
 from typing import Iterable, Optional, Tuple
 
 from ..findings import Finding
@@ -7,8 +8,12 @@ from ..label_orders import LABEL_ORDERS
 from .base import DatasetAdapter
 from .facts import Expected, Place, Protocol, SourceClip
 from .layout import AdapterError, locate
-from .lists import (find_lists, folds_and_labels, read_class_index,
-                    read_lists)
+from .lists import (as_number, find_lists, folds_and_labels,
+                    read_class_index, read_lists)
+from .tables import read_label_list
+
+# One repository writes 'calss'.
+_TABLES = ('id_to_c*.txt', 'label_index*.txt')
 
 #: Number of clips of every compound class of the official compound lists.
 #: They have no numbers; the order here is that of the single classes.
@@ -106,7 +111,7 @@ class MAFW(DatasetAdapter):
                 'put the folder no_caption beside with_caption'))
         rows, found = read_lists(
             self.root, self.title, lists,
-            self._order(lists['test', 1].parent), base=0)
+            self._order(lists.values(), protocol), base=0)
         clips, more = folds_and_labels(self.title, rows)
         self.findings += found + more
         index = self.media()
@@ -123,16 +128,42 @@ class MAFW(DatasetAdapter):
         self.report_missing(missing)
         self.report_unknown(unknown)
 
-    def _order(self, folder) -> Tuple[str, ...]:
+    def _order(self, lists: Iterable[Path], protocol: str) -> Tuple[str, ...]:
         """Find what numbers mean, for copies of the lists with numbers."""
         order = self.variant['label_order']
         if order:
             return LABEL_ORDERS['mafw'][order].classes
-        for place in (folder, folder.parent, folder.parent.parent):
-            for path in locate(place, ['id_to_c*.txt', 'label_index*.txt'],
-                               required=False):
-                names = read_class_index(path)
-                if sorted(names) != list(range(len(names))):
-                    raise AdapterError(f'{path}: the numbers have gaps')
-                return tuple(names[i] for i in range(len(names)))
+        lists = list(lists)
+        first = [read_label_list(path)[0][1] for path in lists]
+        if all(as_number(label) is None for label in first):
+            return ()
+        # Upwards only: what lies beside is of the other protocol, in which
+        # the same numbers mean other classes.
+        wanted, others = sorted(self.class_names(protocol)), []
+        for folder in lists[0].parents:
+            tables = locate(folder, _TABLES, required=False, depth=0)
+            orders = [self._read_table(path) for path in tables]
+            fitting = {names for names in orders if sorted(names) == wanted}
+            if len(fitting) > 1:
+                raise AdapterError(
+                    f'{folder}: {", ".join(path.name for path in tables)} '
+                    'give one number to different classes; keep the right '
+                    'table, or say `label_order`')
+            if fitting:
+                return fitting.pop()
+            others += tables
+            if folder == self.root:
+                break
+        if others:
+            raise AdapterError(
+                f'{others[0]}: these are not the {len(wanted)} classes of the '
+                f'protocol {protocol}, each once; put the table of that '
+                'protocol beside its lists, or say `label_order`')
         return ()
+
+    @staticmethod
+    def _read_table(path: Path) -> Tuple[str, ...]:
+        names = read_class_index(path)
+        if sorted(names) != list(range(len(names))):
+            raise AdapterError(f'{path}: the numbers have gaps')
+        return tuple(names[number] for number in range(len(names)))

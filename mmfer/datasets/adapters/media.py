@@ -5,15 +5,12 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 import av
 
-from .layout import AdapterError, natural_key
-
-VIDEOS = ('.mp4', '.avi', '.flv', '.mov', '.mkv', '.mpg', '.mpeg', '.webm',
-          '.wmv', '.m4v')
-PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+from .layout import natural_key
+from .walk import PICTURES, Walk, is_file_of
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,15 @@ class MediaIndex:
         places (Iterable[Path]): Folders and zip archives.
         depth (int): Parts of a path that make a key. Defaults to 1.
         frame_order (str): 'natural' or 'lexicographic'.
+        apart (bool): Whether equal names in two places are two clips; the
+            name of the place then stands in front of the key.
+            Defaults to False.
+
+    Attributes:
+        duplicates (list[str]): Keys that occur in two places.
+        mixed (list[str]): See :class:`.walk.Walk`.
+        unnumbered (list[str]): Pictures that were left out, see
+            :func:`.spans.numbered_pictures`.
 
     Raises:
         AdapterError: An archive cannot be read.
@@ -54,21 +60,33 @@ class MediaIndex:
     def __init__(self,
                  places: Iterable[Path],
                  depth: int = 1,
-                 frame_order: str = 'natural') -> None:
+                 frame_order: str = 'natural',
+                 apart: bool = False) -> None:
         self.frame_order = frame_order
         self.duplicates: List[str] = []
+        self.mixed: List[str] = []
+        self.unnumbered: List[str] = []
         self._media: Dict[str, Medium] = {}
         self._archives: Dict[Path, Dict[str, List[str]]] = {}
-        self._members: Dict[Path, Set[str]] = {}
-        for place in places:
-            walk = self._walk_zip if place.is_file() else _walk_folder
-            for path, source, member, pictures in walk(place):
-                key = '/'.join(path.parts[-depth:])
-                if key in self._media:
-                    self.duplicates.append(key)
-                else:
-                    self._media[key] = Medium(key, source, member, pictures,
-                                              place)
+        self._members: Dict[Path, Dict[str, str]] = {}
+        # Folders first: they count where an archive was kept beside them.
+        for place in sorted(places, key=lambda place: place.is_file()):
+            walk = Walk(place)
+            self.mixed += [m for m in walk.mixed if m not in self.mixed]
+            self._archives[place] = walk.folders
+            self._members[place] = walk.members
+            name = place.stem if place.is_file() else place.name
+            for found in walk.found:
+                key = '/'.join([name] * apart + list(
+                    found.path.parts[-depth:]))
+                self._add(Medium(key, *found[1:], place))
+
+    def _add(self, medium: Medium) -> None:
+        known = self._media.setdefault(medium.key, medium)
+        same = (known.source, known.member) == (medium.source, medium.member)
+        unpacked = medium.member and not known.member
+        if not same and not unpacked:
+            self.duplicates.append(medium.key)
 
     def __len__(self) -> int:
         return len(self._media)
@@ -104,7 +122,7 @@ class MediaIndex:
             names = self._archives[medium.source][medium.member]
         else:
             names = [name for name in os.listdir(medium.source)
-                     if _is_file_of(name, PICTURES)]
+                     if is_file_of(name, PICTURES)]
         key = natural_key if self.frame_order == 'natural' else None
         return sorted(names, key=key)
 
@@ -140,8 +158,7 @@ class MediaIndex:
                 suffix if whole_name else member.stem + suffix))
             if name not in self._members[medium.source]:
                 return None
-            with zipfile.ZipFile(medium.source) as file:
-                return file.read(name)
+            return self._read(medium.source, name)
         path = medium.source.with_name(
             suffix if whole_name else medium.source.stem + suffix)
         return path.read_bytes() if path.is_file() else None
@@ -160,58 +177,17 @@ class MediaIndex:
         try:
             if not medium.member:
                 return _count_packets(str(medium.source))
-            with zipfile.ZipFile(medium.source) as file:
-                return _count_packets(io.BytesIO(file.read(medium.member)))
+            return _count_packets(io.BytesIO(
+                self._read(medium.source, medium.member)))
         except (av.FFmpegError, OSError, IndexError):
             return 0
 
-    def _walk_zip(self, archive: Path) -> Iterator[tuple]:
-        try:
-            with zipfile.ZipFile(archive) as file:
-                names = file.namelist()
-        except (zipfile.BadZipFile, OSError) as error:
-            raise AdapterError(f'{archive}: cannot be read as a zip archive '
-                               f'({error}); fetch it again') from None
-        self._members[archive] = set(names)
-        folders: Dict[str, List[str]] = {}
-        for name in names:
-            path = PurePosixPath(name)
-            if '__MACOSX' in path.parts:
-                continue
-            if _is_file_of(path.name, VIDEOS):
-                yield path.with_suffix(''), archive, name, False
-            elif _is_file_of(path.name, PICTURES):
-                folders.setdefault(str(path.parent), []).append(path.name)
-        self._archives[archive] = folders
-        for folder in folders:
-            yield PurePosixPath(folder), archive, folder, True
-
-
-def _walk_folder(root: Path) -> Iterator[tuple]:
-    with os.scandir(root) as entries:
-        below = []
-        for entry in entries:
-            if entry.is_dir():
-                if not entry.name.startswith('.'):
-                    below.append(Path(entry.path))
-            elif _is_file_of(entry.name, VIDEOS):
-                path = Path(entry.path)
-                yield PurePosixPath(path.with_suffix('')), path, '', False
-            elif _is_file_of(entry.name, PICTURES):
-                # A folder of pictures is one clip and holds no others, so
-                # the rest of its names need not be read.
-                yield PurePosixPath(root), root, '', True
-                return
-    for folder in sorted(below, key=lambda path: natural_key(path.name)):
-        yield from _walk_folder(folder)
+    def _read(self, archive: Path, member: str) -> bytes:
+        with zipfile.ZipFile(archive) as file:
+            return file.read(self._members[archive][member])
 
 
 def _count_packets(file) -> int:
     with av.open(file) as container:
         stream = container.streams.video[0]
         return sum(1 for packet in container.demux(stream) if packet.size)
-
-
-def _is_file_of(name: str, suffixes: Tuple[str, ...]) -> bool:
-    # '._x.jpg' is what macOS writes beside 'x.jpg'.
-    return name.lower().endswith(suffixes) and not name.startswith('.')

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """What the two data sets of micro-expressions share."""
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
@@ -29,7 +30,8 @@ class MicroExpressionAdapter(DatasetAdapter):
         """Give the key of a recording and its person.
 
         Args:
-            row (dict[str, str]): A row of the sheet.
+            row (dict[str, str]): A row of the sheet whose subject has a
+                number.
 
         Returns:
             tuple[str, str]: Key of the folder, id of the person.
@@ -40,8 +42,11 @@ class MicroExpressionAdapter(DatasetAdapter):
         """See the base class."""
         rows = self._rows()
         index, missing, unknown, problems = self.media(), [], [], []
-        used = set()
+        used, nobody = set(), []
         for row in rows:
+            if not person_number(row):
+                nobody.append(row['clip'])
+                continue
             key, subject = self.key(row)
             label = expression_name(row['emotion'])
             if label not in self.classes:
@@ -63,6 +68,10 @@ class MicroExpressionAdapter(DatasetAdapter):
             used.add(key)
             yield self.clip(index, medium, name, label, subject=subject,
                             **facts)
+        self.report_unnumbered(index)
+        self.note('warning', 'unknown-subject', nobody,
+                  'rows of the coding sheet name no person and are left out',
+                  'fill in the cell of the subject')
         self.report_missing(missing)
         self.report_unknown(unknown)
         self.note('warning', 'span-mismatch', problems,
@@ -74,6 +83,20 @@ class MicroExpressionAdapter(DatasetAdapter):
         return read_sheet(sheet, self.columns)
 
 
+def person_number(row: Dict[str, str]) -> str:
+    """Read the number of a person.
+
+    Args:
+        row (dict[str, str]): A row of the sheet, with the subject as '1',
+            '006' or 'sub01'.
+
+    Returns:
+        str: Its digits; '' if there are none.
+    """
+    return ''.join(re.findall('[0-9]', row['subject']))
+
+
 def _number(text: str) -> Optional[int]:
     # A few cells hold '/' or nothing.
-    return int(float(text)) if text.replace('.', '', 1).isdigit() else None
+    return int(float(text)) if re.fullmatch(r'[0-9]+(\.[0-9]*)?',
+                                            text) else None

@@ -102,7 +102,7 @@ def _emotion(root: Optional[ElementTree.Element]) -> Optional[int]:
     for element in () if root is None else root.iter():
         if element.get('Name') == 'Emotion':
             value = element.get('Value', '')
-            return int(value) if value.isdigit() else None
+            return int(value) if value.isdecimal() else None
     return None
 
 
@@ -131,7 +131,7 @@ def _apex(index: MediaIndex, medium: Medium) -> Dict[str, Any]:
     units = defaultdict(set)
     for unit in () if root is None else root.iter('ActionUnit'):
         for marker in unit.iter('Marker'):
-            if marker.get('Frame', '').isdigit():
+            if marker.get('Frame', '').isdecimal():
                 units[int(marker.get('Frame'))].add(unit.get('Number'))
     count = index.count_frames(medium)
     if units:

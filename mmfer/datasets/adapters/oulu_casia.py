@@ -66,4 +66,5 @@ class OuluCASIA(DatasetAdapter):
                 index, medium, f'{camera}/{light}/{medium.key}', label,
                 subject=subject, extra={'camera': camera, 'light': light},
                 **last_frame(index, medium))
+        self.report_unnumbered(index)
         self.report_unknown(unknown)

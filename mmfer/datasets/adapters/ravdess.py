@@ -11,7 +11,7 @@ from .media import Medium
 _NAME = re.compile(r'(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)')
 _EMOTIONS = {'01': 'neutral', '02': 'calm', '03': 'happy', '04': 'sad',
              '05': 'angry', '06': 'fear', '07': 'disgust', '08': 'surprise'}
-_CHANNELS = {'speech': {'01'}, 'song': {'02'}, 'both': {'01', '02'}}
+_CHANNELS = {'01': 'speech', '02': 'song'}
 
 
 class RAVDESS(DatasetAdapter):
@@ -26,8 +26,12 @@ class RAVDESS(DatasetAdapter):
     title = 'RAVDESS'
     classes = tuple(_EMOTIONS.values())
     places = {
-        'videos': Place(('Actor_[0-9]*', 'Video_Speech_Actor_*',
-                         ('Video_Speech_Actor_*', 'Video_Song_Actor_*'), '.'),
+        # Speech and song are archives of their own; any of them may be
+        # unpacked, into Actor_01 or into a folder with its name.
+        'videos': Place((('Actor_[0-9]*', 'Video_Speech_Actor_*',
+                          'Video_Song_Actor_*', 'Actor_[0-9]*.zip',
+                          'Video_Speech_Actor_*.zip',
+                          'Video_Song_Actor_*.zip'), '.'),
                         note='1280x720, faces not cropped')
     }
     protocols = {
@@ -59,14 +63,18 @@ class RAVDESS(DatasetAdapter):
 
     def read(self, protocol: str) -> Iterable[SourceClip]:
         """See the base class."""
-        channels = _CHANNELS[self.variant['channel']]
+        channels = {code: name for code, name in _CHANNELS.items()
+                    if self.variant['channel'] in (name, 'both')}
         index, unknown, with_sound = self.media(), [], []
         chosen: Dict[str, Medium] = {}
+        there = set()
         for medium in index:
             match = _NAME.fullmatch(medium.key)
             if not match or match[3] not in _EMOTIONS:
                 unknown.append(medium.key)
-            elif match[2] in channels and match[1] in ('01', '02'):
+                continue
+            there.add(match[2])
+            if match[2] in channels and match[1] in ('01', '02'):
                 # Natural order brings 01 before 02, which then replaces it.
                 chosen[medium.key[3:]] = medium
         for medium in chosen.values():
@@ -77,13 +85,19 @@ class RAVDESS(DatasetAdapter):
                 index, medium, f'Actor_{field[7]}/{medium.key}',
                 _EMOTIONS[field[3]], subject=f'Actor_{field[7]}',
                 extra={
-                    'channel': 'speech' if field[2] == '01' else 'song',
+                    'channel': _CHANNELS[field[2]],
                     'intensity': 'normal' if field[4] == '01' else 'strong',
                     'statement': field[5],
                     'repetition': field[6],
                     'sex': 'male' if int(field[7]) % 2 else 'female'
                 })
         self.report_unknown(unknown)
+        self.note('warning', 'missing-channel',
+                  [name for code, name in channels.items()
+                   if there and code not in there],
+                  'of the wanted channels have no clip',
+                  'put Video_Speech_Actor_01.zip to 24 there, Video_Song_... '
+                  'for song, or choose another `channel`')
         self.note('info', 'modality', with_sound,
                   'clips are taken from the files with sound (01), because '
                   'those without (02) are not there')

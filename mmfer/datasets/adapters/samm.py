@@ -3,7 +3,7 @@
 from typing import Dict, Tuple
 
 from .facts import Expected, Place
-from .micro import MicroExpressionAdapter
+from .micro import MicroExpressionAdapter, person_number
 
 
 class SAMM(MicroExpressionAdapter):
@@ -55,5 +55,4 @@ class SAMM(MicroExpressionAdapter):
 
     def key(self, row: Dict[str, str]) -> Tuple[str, str]:
         """See the base class."""
-        digits = ''.join(c for c in row['subject'] if c.isdigit())
-        return row['clip'], digits.zfill(3)
+        return row['clip'], person_number(row).zfill(3)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 from .layout import AdapterError
-from .media import PICTURES, VIDEOS
+from .walk import PICTURES, VIDEOS
 
 #: Rows above the header in which spreadsheets explain themselves: SAMM has 13.
 HEADER_ROWS = 40

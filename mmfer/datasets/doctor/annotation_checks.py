@@ -100,7 +100,9 @@ def _check_paths(clips: Clips) -> Iterator[Finding]:
 
 
 def _check_subjects(clips: Clips) -> Iterator[Finding]:
-    unknown = [clip['path'] for clip in clips if not clip.get('subject')]
+    # A number may name a person, 0 too.
+    unknown = [clip['path'] for clip in clips
+               if clip.get('subject') in (None, '')]
     if unknown and len(unknown) < len(clips):
         yield Finding(
             'warning', 'unknown-subjects',
@@ -115,7 +117,8 @@ def _check_subjects(clips: Clips) -> Iterator[Finding]:
     for key in ('split', 'fold'):
         where = defaultdict(Counter)
         for clip in clips:
-            if clip.get('subject') and clip.get(key) is not None:
+            if clip.get('subject') not in (None, '') and \
+                    clip.get(key) is not None:
                 where[str(clip['subject'])][str(clip[key])] += 1
         leaks = {who: parts for who, parts in where.items()
                  if len(parts) > 1}
@@ -148,12 +151,14 @@ def _check_part(key: str, classes: Sequence[str],
             items=without)
     if key == 'fold':
         folds = sorted({clip['fold'] for clip in clips
-                        if clip.get('fold') is not None} - {0})
-        if folds and folds != list(range(1, len(folds) + 1)):
+                        if clip.get('fold') is not None})
+        if folds not in (list(range(1, len(folds) + 1)),
+                         list(range(len(folds)))):
             yield Finding(
                 'warning', 'fold-numbers',
                 f'folds are numbered {", ".join(map(str, folds))}',
-                'number them 1, 2, ...; 0 takes no part')
+                'number them 1, 2, ... or 0, 1, ...; a clip that is to take '
+                'no part has no fold')
     counts = histogram(clips, key)
     if key == 'split' and 'train' not in counts:
         yield Finding('warning', 'no-train',
@@ -162,7 +167,7 @@ def _check_part(key: str, classes: Sequence[str],
     present = {clip['label'] for clip in clips}
     lacking = [
         f'{part}: {", ".join(missing)}'
-        for part in sorted(counts, key=natural_key) if part != '0'
+        for part in sorted(counts, key=natural_key)
         for missing in [[name for name in classes
                          if name in present and name not in counts[part]]]
         if missing

@@ -127,6 +127,7 @@ class ClipExaminer:
             facts.width, facts.height = video.width, video.height
             types = video.picture_types
             facts.types = {kind: types.count(kind) for kind in set(types)}
+            facts.coding = read_provenance(file) or {}
             nonzero = total = 0
             count = len(video)
             try:
@@ -143,7 +144,6 @@ class ClipExaminer:
             except NotPredicted:
                 return
             facts.coded_share = min(nonzero / total, 1.) if total else None
-        facts.coding = read_provenance(file) or {}
 
     def _read_pictures(self, facts: ClipFacts, file) -> None:
         thumbs, first, broken = _decode(file)
@@ -156,8 +156,9 @@ class ClipExaminer:
             facts.message = f'{broken} pictures decode with errors'
         if not len(thumbs):
             return
-        if facts.pictures <= _LONGEST:
-            facts.order = score_order(thumbs)
+        # A long clip is judged by its beginning, in bounded work.
+        facts.order = score_order(
+            thumbs, whole=facts.pictures if len(thumbs) == _LONGEST else None)
         facts.look, facts.change = _prints(thumbs)
         if self._detector is not None:
             facts.face = self._largest_face(first)

@@ -2,6 +2,7 @@
 """Examine a whole data set."""
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
@@ -138,21 +139,23 @@ def examine(annotations: Union[str, Path],
         FileNotFoundError, AnnotationError: There is nothing to examine.
     """
     metainfo, clips = read_annotations(str(annotations))
-    folder = Path(folder) if folder else Path(annotations).parent
+    folder = str(folder or os.path.dirname(annotations))
     files = [clip['path'] if is_abs(clip['path'])
-             else str(folder / clip['path']) for clip in clips]
+             else os.path.join(folder, clip['path']) for clip in clips]
     findings = list(check_annotations(metainfo, clips))
     findings += check_label_meaning(metainfo, clips)
-    chosen = range(len(clips))
-    if sample and sample < len(clips):
-        chosen = [n * len(clips) // sample for n in range(sample)]
-        findings += _missing(clips, files, set(chosen))
+    here = [n for n, file in enumerate(files) if not _is_remote(file)]
+    findings += _remote(clips, here)
+    chosen = here
+    if sample and sample < len(here):
+        chosen = [here[n * len(here) // sample] for n in range(sample)]
+        findings += _missing(clips, files, set(here) - set(chosen))
     facts = _look(clips, files, chosen, detector, workers, progress)
     coding = metainfo.get('coding') or {}
     findings += check_streams(
         [clips[n] for n in chosen], facts,
         coding.get('frame_order') == 'lexicographic')
-    findings += _strays(folder, files)
+    findings += _strays(Path(folder), files)
     return Examination(
         str(annotations), metainfo, summarise(facts),
         {key or 'all': histogram(clips, key)
@@ -185,9 +188,25 @@ def _make_examiner(detector) -> Callable[[Tuple[str, str]], ClipFacts]:
     return lambda job: examiner.examine(*job)
 
 
-def _missing(clips, files, but) -> List[Finding]:
-    gone = [clip['path'] for n, (clip, file) in enumerate(zip(clips, files))
-            if n not in but and not os.path.isfile(file)]
+def _is_remote(file: str) -> bool:
+    return re.match('[A-Za-z][A-Za-z0-9+.-]+://', file) is not None
+
+
+def _remote(clips, here) -> List[Finding]:
+    elsewhere = [clips[n]['path'] for n in
+                 sorted(set(range(len(clips))) - set(here))]
+    if not elsewhere:
+        return []
+    return [Finding('warning', 'clip-remote',
+                    f'{len(elsewhere)} of {len(clips)} clips are not on this '
+                    'machine and were not looked into',
+                    'copy them to a folder and examine that: --folder FOLDER '
+                    'with relative paths in the annotation file', elsewhere)]
+
+
+def _missing(clips, files, among) -> List[Finding]:
+    gone = [clips[n]['path'] for n in sorted(among)
+            if not os.path.isfile(files[n])]
     if not gone:
         return []
     return [Finding('error', 'clip-missing',

@@ -57,14 +57,17 @@ def text_order(count: int, start: int) -> np.ndarray:
 
 
 def score_order(pictures: np.ndarray,
-                starts: Sequence[int] = (0, 1)) -> OrderScores:
+                starts: Sequence[int] = (0, 1),
+                whole: Optional[int] = None) -> OrderScores:
     """Compare the stored order of pictures with others.
 
     Args:
-        pictures (np.ndarray): (T, h, w) small grey pictures of a whole clip,
-            in the stored order.
+        pictures (np.ndarray): (T, h, w) small grey pictures, a clip or the
+            beginning of one, in the stored order.
         starts (Sequence[int]): Numbers at which the names of pictures may
             begin. Defaults to (0, 1).
+        whole (int, optional): How many pictures the clip has. Defaults to
+            None, these.
 
     Returns:
         OrderScores: All None for clips of fewer than 11 pictures, and for
@@ -81,11 +84,13 @@ def score_order(pictures: np.ndarray,
         return OrderScores()
     ratios: List[float] = []
     for start in starts:
-        order = text_order(count, start)
+        order = text_order(max(whole or 0, count), start)[:count]
         place = np.argsort(order)
         apart = np.abs(np.diff(order)) != 1
-        together = np.abs(np.diff(place)) != 1
-        if not apart.any():
+        # In the beginning of a clip some have no neighbour.
+        together = (np.diff(order[place]) == 1) & (
+            np.abs(np.diff(place)) != 1)
+        if not apart.any() or not together.any():
             continue
         broken = distance[np.arange(count - 1), np.arange(1, count)][apart]
         mended = distance[place[:-1], place[1:]][together]

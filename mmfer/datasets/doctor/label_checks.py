@@ -93,8 +93,14 @@ def find_permutation(there: Mapping[str, int],
 
 def _check_names(classes: Sequence[str], clips: Clips) -> Iterator[Finding]:
     """Compare labels with expressions that are named in the paths."""
-    known = {common_name(name): name for name in classes}
-    named = [(clip, _classes_in(clip['path'], known)) for clip in clips]
+    known = {common_name(name) for name in classes}
+    words = [_words(clip) for clip in clips]
+    codes = [{word for word in found if _is_code(word, classes)}
+             for found in words]
+    if not _fit_everywhere(codes, clips, known):
+        words = [found - code for found, code in zip(words, codes)]
+    named = [(clip, set(map(common_name, found)) & known)
+             for clip, found in zip(clips, words)]
     named = [(clip, found) for clip, found in named if found]
     if len(named) < 3:
         return
@@ -137,10 +143,28 @@ def _steady_meaning(named) -> Dict[str, str]:
     return meaning if steady else {}
 
 
-def _classes_in(path: str, known: Mapping[str, str]) -> Set[str]:
-    """Return the common names of the classes that a path names."""
-    whole = [part.rsplit('.', 1)[0] if place else part for place, part in
-             enumerate(reversed(path.split('/')))]
-    words = [*whole, *re.split(r'[\W\d_]+', path)]
-    return {common_name(word) for word in words
-            if word and common_name(word) in known}
+def _is_code(word: str, classes: Sequence[str]) -> bool:
+    """Say whether a word is one of the two letters that stand for a class."""
+    return len(word) == 2 and common_name(word) != word \
+        and word not in {name.lower() for name in classes}
+
+
+def _fit_everywhere(codes: Sequence[Set[str]], clips: Clips,
+                    known: Set[str]) -> bool:
+    """Say whether codes are meant: every clip and every label has one.
+
+    Otherwise 'su' is a person rather than surprise.
+    """
+    named = [set(map(common_name, found)) & known for found in codes]
+    labels = {common_name(clip['label']) for clip in clips}
+    return all(named) and labels <= set().union(*named)
+
+
+def _words(clip: Mapping[str, Any]) -> Set[str]:
+    """Return the words of a path, but for the name of the person."""
+    who = str(clip.get('subject') or '').lower()
+    *folders, name = clip['path'].lower().split('/')
+    parts = [part for part in (*folders, name.rsplit('.', 1)[0])
+             if part != who]
+    words = {word for part in parts for word in re.split(r'[\W\d_]+', part)}
+    return {*parts, *words} - {who, ''}

@@ -211,7 +211,8 @@ def _describe(groups: Sequence[Sequence[int]], clips: Clips, code: str,
         text = ' = '.join(clip['path'] for clip in group_clips)
         if len({clip['label'] for clip in group_clips}) > 1:
             labels.append(text)
-        elif any(len({clip.get(key) for clip in group_clips}) > 1
+        # A copy without a fold takes no part and leaks nothing.
+        elif any(len({clip.get(key) for clip in group_clips} - {None}) > 1
                  for key in keys):
             parts.append(text)
         else:

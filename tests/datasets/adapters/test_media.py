@@ -64,6 +64,64 @@ def test_a_clip_in_two_places(tmp_path):
     assert index.get('1').source == tmp_path / 'a' / '1.mp4'
 
 
+def test_an_archive_beside_what_it_was_unpacked_to(tmp_path):
+    touch(tmp_path, 'a/1.mp4')
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as file:
+        file.writestr('1.mp4', b'')
+        file.writestr('2.mp4', b'')
+    # The same folder twice, once by way of the one above.
+    index = MediaIndex([tmp_path / 'a.zip', tmp_path, tmp_path / 'a'])
+    assert [m.source.name for m in index] == ['1.mp4', 'a.zip']
+    assert index.duplicates == []
+
+
+def test_places_that_are_kept_apart(tmp_path):
+    touch(tmp_path, 'a/x/1.mp4', 'b/x/1.mp4')
+    index = MediaIndex([tmp_path / 'a', tmp_path / 'b'], 2, apart=True)
+    assert [m.key for m in index] == ['a/x/1', 'b/x/1']
+    assert index.duplicates == []
+
+
+def test_pictures_beside_clips_are_none(tmp_path):
+    touch(tmp_path / 'a', 'preview.jpg', 'p1/readme.png', 'p1/x.jpg',
+          'p1/happy/1.jpg', 'p1/happy/2.jpg', 'p2/1.mp4', 'p2/cover.jpg')
+    with zipfile.ZipFile(tmp_path / 'b.zip', 'w') as file:
+        for path in sorted((tmp_path / 'a').rglob('*.*')):
+            file.write(path, path.relative_to(tmp_path))
+    for place in (tmp_path / 'a', tmp_path / 'b.zip'):
+        index = MediaIndex([place])
+        assert [m.key for m in index] == ['1', 'happy']
+        top = place / 'a' if place.suffix else place
+        assert sorted(index.mixed) == [
+            f'{top}/p1/readme.png and 1 more', f'{top}/p2/cover.jpg',
+            f'{top}/preview.jpg']
+
+
+def test_links_that_lead_upwards(tmp_path):
+    touch(tmp_path / 'a', 'b/1.mp4')
+    (tmp_path / 'a/b/up').symlink_to(tmp_path / 'a')
+    (tmp_path / 'a/b/here').symlink_to('.')
+    (tmp_path / 'a/self').symlink_to('self')
+    index = MediaIndex([tmp_path / 'a'])
+    assert [m.key for m in index] == ['1'] and index.duplicates == []
+    # A link to elsewhere is followed.
+    touch(tmp_path / 'disk', '2.mp4')
+    (tmp_path / 'a/more').symlink_to(tmp_path / 'disk')
+    assert [m.key for m in MediaIndex([tmp_path / 'a'])] == ['1', '2']
+
+
+@pytest.mark.parametrize('form', ['./{}', '/{}'])
+def test_names_in_an_archive(tmp_path, form):
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as file:
+        for name in ('d/v.avi', 'd/v.xml', 'c/1.jpg', '.cache/w.avi'):
+            file.writestr(form.format(name), name)
+    index = MediaIndex([tmp_path / 'a.zip'])
+    assert [(m.key, m.member) for m in index] == [('c', 'c'), ('v', 'd/v.avi')]
+    assert index.beside(index.get('v'), '.xml') == b'd/v.xml'
+    assert index.pictures(index.get('c')) == ['1.jpg']
+    assert index.count_frames(index.get('v')) == 0
+
+
 def test_not_an_archive(tmp_path):
     (tmp_path / 'x.zip').write_bytes(b'PK but no more')
     with pytest.raises(AdapterError, match=r'x\.zip: cannot be read as a zip'):

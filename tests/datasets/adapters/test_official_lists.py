@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """DFEW, FERV39k, MAFW, AFEW: clips of films with official lists or parts."""
+import shutil
 from collections import Counter
 
 import pytest
@@ -118,6 +119,18 @@ def test_ferv39k_lists_are_checked_against_folders(tmp_path):
     assert found['split-overlap'].severity == 'error'
 
 
+def test_ferv39k_a_clip_with_two_labels_is_left_out(tmp_path):
+    root = write_release('ferv39k', tmp_path, frames=2)
+    path = root / '4_setups/All_scenes/train_All.csv'
+    path.write_text(path.read_text() + 'Crime/Sad/0010 Angry\n')
+    adapter = get_adapter('ferv39k')(root)
+    clips = adapter.clips()
+    assert 'Crime/Sad/0010' not in facts(clips) and len(clips) == 20
+    conflict, = [f for f in adapter.check(clips)
+                 if f.code == 'label-conflict']
+    assert conflict.items == ('Crime/Sad/0010 (sad and angry)', )
+
+
 def test_mafw_single(release):
     adapter = get_adapter('mafw')(release('mafw'))
     clips = adapter.clips()
@@ -162,6 +175,63 @@ def test_mafw_numbers_need_a_table(tmp_path):
         '00025'] == ('angry', 1, None)
 
 
+class TestMAFWTables:
+    """Which table says what the numbers of the lists mean."""
+
+    SINGLE = ('anger', 'anxiety', 'contempt', 'disappointment', 'disgust',
+              'fear', 'happiness', 'helplessness', 'neutral', 'sadness',
+              'surprise')
+    FOLDER = 'Train & Test Set'
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        root = write_release('mafw', tmp_path, frames=2, lists='s2d')
+        (root / self.FOLDER / 'single/no_caption/id_to_calss.txt').unlink()
+        return root
+
+    def write(self, root, folder, names, name='id_to_class.txt'):
+        path = root / folder / name
+        path.write_text(''.join(f"{number}: '{word}',\n"
+                                for number, word in enumerate(names)))
+        return path
+
+    def labels(self, root):
+        return {c.name: c.label for c in get_adapter('mafw')(root).clips()}
+
+    def test_of_the_other_protocol(self, root, release):
+        # The alphabetical table of all classes shifts the single ones.
+        every = sorted(self.SINGLE + ('anger_anxiety', 'anger_disgust'))
+        self.write(root, f'{self.FOLDER}/compound', every)
+        with pytest.raises(AdapterError, match='say `label_order`'):
+            self.labels(root)
+        table = self.write(root, '', every)
+        with pytest.raises(AdapterError) as error:
+            self.labels(root)
+        assert str(error.value) == (
+            f'{table}: these are not the 11 classes of the protocol single, '
+            'each once; put the table of that protocol beside its lists, or '
+            'say `label_order`')
+        self.write(root, f'{self.FOLDER}/single', self.SINGLE)
+        assert facts(get_adapter('mafw')(root).clips()) == facts(
+            get_adapter('mafw')(release('mafw')).clips())
+
+    def test_above_the_lists(self, root):
+        self.write(root, '', self.SINGLE)
+        assert self.labels(root)['00025'] == 'angry'
+
+    def test_two_that_disagree(self, root):
+        folder = f'{self.FOLDER}/single'
+        self.write(root, folder, self.SINGLE, 'id_to_class.txt')
+        self.write(root, folder, self.SINGLE[::-1], 'id_to_class_old.txt')
+        with pytest.raises(AdapterError, match='one number to different'):
+            self.labels(root)
+
+    def test_that_is_not_needed(self, tmp_path):
+        root = write_release('mafw', tmp_path, frames=2)
+        self.write(root, '', self.SINGLE[1:])
+        assert self.labels(root)['00025'] == 'angry'
+
+
 def test_afew(release):
     adapter = get_adapter('afew')(release('afew'))
     clips = adapter.clips()
@@ -182,6 +252,23 @@ def test_afew_as_users_have_it(release, variant):
     reference = get_adapter('afew')(release('afew')).clips()
     assert facts(adapter.clips()) == facts(reference)
     assert adapter.crop == ('none' if 'source' in variant else 'clip')
+
+
+@pytest.mark.parametrize('archive', [False, True])
+def test_afew_one_name_in_both_parts(tmp_path, archive):
+    for part in ('Train_AFEW', 'Val_AFEW'):
+        for name in ('Angry/000000001.avi', 'Happy/000000001.avi'):
+            (tmp_path / part / name).parent.mkdir(parents=True)
+            (tmp_path / part / name).write_bytes(b'')
+        if archive:
+            shutil.make_archive(str(tmp_path / part), 'zip', tmp_path, part)
+            shutil.rmtree(tmp_path / part)
+    adapter = get_adapter('afew')(tmp_path)
+    clips = adapter.clips()
+    assert [(c.name, c.split) for c in clips] == [
+        (f'{split}/{label}/000000001', split)
+        for split in ('train', 'val') for label in ('angry', 'happy')]
+    assert codes(adapter, clips) == []
 
 
 def test_folds_that_do_not_add_up():

@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Data sets that know their persons: posed, acted, and micro-expressions."""
+import zipfile
 from collections import Counter
 
 import pytest
@@ -139,6 +140,21 @@ def test_crema_d_names(tmp_path):
     assert folds(clips)['1076'] == 7
 
 
+@pytest.mark.parametrize('name, stray', [
+    ('crema-d', 'VideoFlash/preview.jpg'),
+    ('oulu-casia', 'OriginalImg/VL/Strong/P001/readme.png'),
+    ('ckplus', 'cohn-kanade-images/S005/001.png'),
+    ('mmi', 'Sessions/1/view.jpg')])
+def test_a_stray_picture_hides_no_clip(tmp_path, name, stray):
+    root = write_release(name, tmp_path, frames=3)
+    reference, before = load(root, name)
+    (root / stray).write_bytes(b'')
+    clips, found = load(root, name)
+    assert clips == reference
+    assert set(found) - set(before) == {'mixed-folder'}
+    assert found['mixed-folder'].items == (str(root / stray), )
+
+
 def test_ravdess(release):
     clips, found = load(release('ravdess'), 'ravdess')
     clip = clips['Actor_02/02-01-01-01-01-01-02']
@@ -184,6 +200,58 @@ def test_ravdess_archives_as_downloaded(release):
     assert clip.source.name == 'Video_Speech_Actor_01.zip'
     assert clip.member == 'Actor_01/02-01-05-01-01-01-01.mp4'
     assert len(clips) == 24 and set(folds(clips).values()) == set(range(1, 7))
+
+
+class TestRAVDESSSong:
+
+    @staticmethod
+    def archives(root, *channels):
+        root.mkdir()
+        for actor in range(1, 7):
+            for channel in channels:
+                code = '01' if channel == 'Speech' else '02'
+                path = root / f'Video_{channel}_Actor_{actor:02d}.zip'
+                with zipfile.ZipFile(path, 'w') as file:
+                    file.writestr(
+                        f'Actor_{actor:02d}/02-{code}-03-01-01-01-'
+                        f'{actor:02d}.mp4', b'')
+        return root
+
+    @pytest.mark.parametrize('unpack', [(), ('Speech', ), ('Song', ),
+                                        ('Speech', 'Song')])
+    def test_beside_speech(self, tmp_path, unpack):
+        root = self.archives(tmp_path / 'r', 'Speech', 'Song')
+        for path in [p for name in unpack for p in root.glob(f'*{name}*')]:
+            with zipfile.ZipFile(path) as file:
+                file.extractall(root)
+        for channel, codes in (('speech', {'01'}), ('song', {'02'}),
+                               ('both', {'01', '02'})):
+            clips, found = load(root, 'ravdess', channel=channel)
+            assert len(clips) == 6 * len(codes)
+            assert {name.split('-')[1] for name in clips} == codes
+            # An archive that was kept is no second place.
+            assert found == {}
+        assert {clip.extra['channel'] for clip in clips.values()} == {
+            'speech', 'song'}
+
+    def test_one_actor_unpacked_into_a_folder_of_its_own(self, tmp_path):
+        root = self.archives(tmp_path / 'r', 'Speech', 'Song')
+        path = root / 'Video_Song_Actor_03.zip'
+        with zipfile.ZipFile(path) as file:
+            file.extractall(path.with_suffix(''))
+        path.unlink()
+        clips, found = load(root, 'ravdess', channel='both')
+        assert len(clips) == 12 and found == {}
+
+    def test_a_channel_that_is_missing(self, tmp_path):
+        root = self.archives(tmp_path / 'r', 'Speech')
+        clips, found = load(root, 'ravdess', channel='both')
+        assert len(clips) == 6
+        assert found['missing-channel'].items == ('song', )
+        assert 'Video_Song' in found['missing-channel'].advice
+        with pytest.raises(AdapterError, match='wanted channels have no clip, '
+                                               'the first is song'):
+            load(root, 'ravdess', channel='song')
 
 
 def test_ravdess_folds_of_the_whole_release():
@@ -267,6 +335,50 @@ def test_casme2_pictures_that_do_not_fit_the_sheet(tmp_path):
     assert clips['sub02/EP03_02f'].frames == ()
     assert found['span-mismatch'].items[0].startswith('sub02/EP03_02f: coded '
                                                       'from picture 100 to')
+
+
+@pytest.mark.parametrize('span', ['onset-offset', 'whole'])
+def test_casme2_pictures_without_a_number(tmp_path, span):
+    root = write_release('casme2', tmp_path, sheet='.csv')
+    reference, _ = load(root, 'casme2', span=span)
+    folder = 'sub01/EP02_01f'
+    (root / 'CASME2_RAW_selected' / folder / 'cover.jpg').write_bytes(b'')
+    clips, found = load(root, 'casme2', span=span)
+    assert found['unnumbered-picture'].items == (f'{folder}/cover.jpg', )
+    assert clips[folder].apex == reference[folder].apex
+    # All that are taken are named, or the cover would be among them.
+    first = 99 if span == 'onset-offset' else 96
+    assert clips[folder].frames[0] == f'img{first}.jpg'
+    assert 'cover.jpg' not in clips[folder].frames
+    del clips[folder], reference[folder]
+    assert clips == reference
+
+
+@pytest.mark.parametrize('name', ['casme2', 'samm'])
+def test_rows_without_a_person(tmp_path, name):
+    root = write_release(name, tmp_path, sheet='.csv', frames=9)
+    reference, _ = load(root, name)
+    sheet, = root.glob('*.csv')
+    lines = sheet.read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines)
+                 if line.lower().startswith('subject')) + 1
+    for empty in ('', 'n/a', '\u00b2'):
+        lines[first] = f'{empty},{lines[first].split(",", 1)[1]}'
+        sheet.write_text(''.join(lines), encoding='utf-8')
+        clips, found = load(root, name)
+        assert len(clips) == len(reference) - 1
+        assert found['unknown-subject'].items == (lines[first].split(',')[1], )
+
+
+def test_ckplus_a_picture_without_a_number(tmp_path):
+    root = write_release('ckplus', tmp_path, frames=4)
+    folder = root / 'cohn-kanade-images/S005/001'
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / 'Thumbs.png').write_bytes(b'')
+    clips, found = load(root, 'ckplus')
+    assert clips['S005/001'].frames == tuple(names)
+    assert clips['S005/001'].apex == 3
+    assert found['unnumbered-picture'].items == ('S005/001/Thumbs.png', )
 
 
 @pytest.mark.parametrize('variant', [

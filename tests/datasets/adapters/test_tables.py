@@ -96,6 +96,26 @@ def test_lists_that_contradict_each_other(tmp_path):
     assert findings[0].items == ('a (happy and sad)', 'c (sad and happy)')
 
 
+def test_a_clip_with_two_labels_in_lists_of_one_kind(tmp_path):
+    write(tmp_path / 'test/set_1.csv', 'a,1\nb,7\nb,2\nc,2\n')
+    # What the test list says settles it for d; nothing does for b and e.
+    write(tmp_path / 'test/set_2.csv', 'd,3\n')
+    write(tmp_path / 'train/set_1.csv', 'd,3\nd,4\ne,1\ne,6\ne,1\n')
+    write(tmp_path / 'train/set_2.csv', 'a,1\nb,7\nc,2\nc,2\n')
+    lists = find_lists(tmp_path, 'X', ['{role}/set_{fold}.csv'],
+                       ['test', 'train'], 2)
+    rows, findings = read_lists(tmp_path, 'X', lists, DFEW, 1)
+    assert rows == {
+        ('test', 1): [('a', 'happy'), ('c', 'sad')],
+        ('test', 2): [('d', 'neutral')],
+        ('train', 1): [('d', 'neutral'), ('d', 'neutral')],
+        ('train', 2): [('a', 'happy'), ('c', 'sad'), ('c', 'sad')]}
+    assert [(f.severity, f.code, f.items) for f in findings] == [
+        ('error', 'label-conflict', ('b (fear and sad)', 'e (happy and disgust'
+                                     ')')),
+        ('error', 'label-conflict', ('d (neutral and angry)', ))]
+
+
 def test_words_that_are_no_expression():
     rows, unknown = name_labels([('a', 'Happy'), ('b', 'bored')], 'x')
     assert rows == [('a', 'happy')] and unknown == ['b (bored)']
@@ -123,6 +143,22 @@ def test_missing_lists_are_named(tmp_path):
 def test_read_class_index(tmp_path, text, names):
     index = read_class_index(write(tmp_path / 'index.txt', text))
     assert [index[i] for i in range(3)] == names
+
+
+def test_a_number_with_two_names(tmp_path):
+    path = write(tmp_path / 'index.txt', 'Angry 0\nSad 1\nFear 1\n')
+    with pytest.raises(AdapterError, match='index.txt: 1 is sad and fear'):
+        read_class_index(path)
+
+
+def test_numbers_as_data_frames_write_them(tmp_path):
+    for fold, rows in ((1, '02522,6.0\n02578,7.0\n'), (2, '00018,1.0\n')):
+        write(tmp_path / f'test/set_{fold}.csv', 'video_name,label\n' + rows)
+    lists = find_lists(tmp_path, 'X', ['{role}/set_{fold}.csv'], ['test'], 2)
+    rows, findings = read_lists(tmp_path, 'X', lists, DFEW)
+    assert rows == {('test', 1): [('02522', 'disgust'), ('02578', 'fear')],
+                    ('test', 2): [('00018', 'happy')]}
+    assert findings == []
 
 
 @pytest.mark.parametrize('word, name', [

@@ -155,6 +155,40 @@ class TestStreams:
         found = damage.look()
         assert found['frames-shuffled'].items == ('clips/fear/p4.mp4', )
 
+    def test_order_of_a_long_clip(self, tmp_path):
+        clip = render_clip(ClipItem(0, 'happy', 0, frames=160, size=64))
+        names = sorted(range(1, 161), key=str)
+        orders = dict(right=range(160), text=[n - 1 for n in names],
+                      none=np.random.default_rng(0).permutation(160))
+        for name, order in orders.items():
+            transcode(clip[list(order)], tmp_path / f'{name}.mp4', **CODING)
+        path = tmp_path / 'annotations.csv'
+        path.write_text('path,label\n' + ''.join(
+            f'{name}.mp4,happy\n' for name in orders))
+        _, codes = look(path, detector='')
+        assert codes['frame-order'].items == ('text.mp4', )
+        assert codes['frames-shuffled'].items == ('none.mp4', )
+
+    def test_a_single_picture_of_the_same_coding(self, damage, pictures):
+        transcode([cv2.imread(str(pictures / 'fear/p4/1.png'))[..., ::-1]],
+                  damage.file('fear', 4), overwrite=True, **CODING)
+        found = damage.look()
+        assert '1 I' in found['no-residual'].items[0]
+        assert 'mixed-codecs' not in found
+
+    def test_a_copy_that_takes_no_part(self, damage):
+        for clip in damage.clips:
+            del clip['split']
+            clip['fold'] = int(clip['subject'][1:]) // 2 + 1
+        shutil.copy(damage.file('fear', 4), damage.folder / 'clips/x.mp4')
+        damage.clips.append(dict(path='clips/x.mp4', label='fear',
+                                 subject='p4'))
+        found = damage.look(detector='')
+        assert found['duplicate'].severity == 'warning'
+        assert 'duplicate-leak' not in found
+        damage.clips[-1]['fold'] = 1
+        assert 'duplicate-leak' in damage.look(detector='')
+
     def test_text_order_that_is_meant(self, pictures, tmp_path):
         settings = Settings('none', frame_order='lexicographic',
                             encoding=CODING)
@@ -272,6 +306,28 @@ class TestAnnotations:
         assert found['unknown-subjects'].items == ('c', )
         assert '1, 2, 4' in found['fold-numbers'].message
 
+    def test_person_0_is_known(self, tmp_path):
+        found = self.write(tmp_path, [
+            dict(path='a', label='x', subject=0, split='train'),
+            dict(path='b', label='x', subject=0, split='test'),
+            dict(path='c', label='x', subject=1, split='train')])
+        assert found['subject-leak'].items == ('0 (train: 1, test: 1)', )
+        assert 'unknown-subjects' not in found
+
+    @pytest.mark.parametrize('folds, odd', [
+        ((0, 1, 2), False), ((1, 2, 3), False), ((0, 2, 3), True),
+        ((2, 3, 4), True), ((-1, 0, 1), True), ((None, 1, 2), False)])
+    def test_fold_0_is_like_any_other(self, tmp_path, folds, odd):
+        found = self.write(tmp_path, [
+            dict(path=f'{n}{label}', label=label, subject=f's{n}', fold=fold)
+            for n, fold in enumerate(folds)
+            for label in ('x', 'y')[:1 if fold == 0 else 2]])
+        assert ('fold-numbers' in found) == odd
+        if 0 in folds:
+            assert found['class-missing-in-part'].items == ('0: y', )
+        if None in folds:
+            assert found['no-fold'].items == ('0x', '0y')
+
     def test_splits_without_a_class_or_without_training(self, tmp_path):
         found = self.write(tmp_path, [
             dict(path='a', label='x', split='val'),
@@ -338,6 +394,22 @@ class TestCommand:
     def test_a_folder_stands_for_its_annotations(self, main, damage):
         assert main(damage.path.parent, '--detector', '')[:2] == \
             main(damage.path, '--detector', '')[:2]
+
+
+def test_remote_clips_are_not_looked_into(damage):
+    damage.clips.extend([
+        dict(path='s3://bucket/a.mp4', label='happy'),
+        dict(path='https://host/b.mp4', label='happy')])
+    for sample in (0, 3):
+        found = damage.look(sample=sample, detector='')
+        assert found['clip-remote'].severity == 'warning'
+        assert found['clip-remote'].items == (
+            's3://bucket/a.mp4', 'https://host/b.mp4')
+        assert 'clip-missing' not in found
+    # The same with a remote folder, or with nothing else in the file.
+    found = damage.look(folder='s3://bucket', detector='')
+    assert len(found['clip-remote'].items) == len(damage.clips)
+    assert 'clip-missing' not in found
 
 
 def test_a_sample_still_looks_for_all_files(damage):

@@ -60,3 +60,21 @@ def test_a_change_of_light_is_no_movement(thumbs):
     still = np.repeat(thumbs[0][:1], 20, 0).astype(np.float32)
     still += np.linspace(0, 30, 20)[:, None, None]
     assert score_order(still).lexicographic is None
+
+
+@pytest.mark.parametrize('count', [151, 400])
+def test_the_beginning_of_a_long_clip(count):
+    clip = np.stack([
+        cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (32, 32),
+                   interpolation=cv2.INTER_AREA)
+        for picture in render_clip(ClipItem(1, 'happy', 0, frames=count,
+                                            size=64))])
+    right = score_order(clip[:150], whole=count)
+    assert right.lexicographic > 1.2
+    assert right.shuffled < .6 and right.smooth > .9
+    for start in (0, 1):
+        text = score_order(clip[text_order(count, start)][:150], whole=count)
+        assert text.lexicographic < .55 and text.shuffled < .6
+    order = np.random.default_rng(0).permutation(count)
+    shuffled = score_order(clip[order][:150], whole=count)
+    assert shuffled.shuffled > .8 and shuffled.smooth < .7

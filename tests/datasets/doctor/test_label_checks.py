@@ -11,8 +11,10 @@ from mmfer.datasets.label_orders import LABEL_ORDERS
 SEVEN = ('happy', 'sad', 'neutral', 'angry', 'surprise', 'disgust', 'fear')
 
 
-def check(paths_and_labels, classes=SEVEN, **metainfo):
+def check(paths_and_labels, classes=SEVEN, subjects=None, **metainfo):
     clips = [dict(path=path, label=label) for path, label in paths_and_labels]
+    for clip, subject in zip(clips, subjects or ()):
+        clip['subject'] = subject
     return {finding.code: finding for finding in check_label_meaning(
         dict(metainfo, classes=list(classes)), clips)}
 
@@ -62,6 +64,38 @@ def test_names_that_are_no_labels():
     rows = [(f'clips/{person}/{n}.mp4', str(rng.choice(SEVEN)))
             for n in range(40) for person in ('joy', 'fear', 'anna')]
     assert not check(rows)
+
+
+def test_two_letters_are_a_person_rather_than_a_class():
+    rows = [('clips/su_0.mp4', 'happy'), ('clips/an_1.mp4', 'sad'),
+            ('clips/su/2.mp4', 'happy'), ('clips/an/3.mp4', 'sad')]
+    assert not check(rows)
+    # Even if there is a person for every class.
+    rows += [('clips/ha/4.mp4', 'surprise'), ('clips/sa/5.mp4', 'angry'),
+             ('clips/di/6.mp4', 'fear'), ('clips/fe/7.mp4', 'disgust'),
+             ('clips/ne/8.mp4', 'sad'), ('clips/ha/9.mp4', 'fear')]
+    assert not check(rows, subjects=[
+        path.split('/', 1)[1].split('.')[0].split('_')[0].split('/')[0]
+        for path, _ in rows])
+
+
+def test_a_person_with_the_name_of_an_expression():
+    rows = [(f'clips/{who}/{n}.mp4', label) for n in range(5)
+            for who, label in (('Joy', 'sad'), ('Sur', 'fear'),
+                               ('con', 'angry'))]
+    assert not check(rows, subjects=['joy', 'sur', 'con'] * 5)
+
+
+def test_two_letters_in_every_name():
+    """As eNTERFACE05 writes them: a label that contradicts is found."""
+    codes = dict(ha='happy', sa='sad', ne='neutral', an='angry',
+                 su='surprise', di='disgust', fe='fear')
+    rows = [(f'clips/s{n}/s{n}_{code}_1.mp4', label) for n in range(4)
+            for code, label in codes.items()]
+    assert not check(rows)
+    rows[0] = (rows[0][0], 'fear')
+    assert check(rows)['label-contradicts-name'].items == (
+        'clips/s0/s0_ha_1.mp4: fear', )
 
 
 def test_a_scene_beside_the_label():
