@@ -65,6 +65,22 @@ def part_keys(clips: Clips) -> List[str]:
             if any(clip.get(key) is not None for clip in clips)]
 
 
+def part_of(clip: Mapping[str, Any], key: str) -> Any:
+    """Say where a clip is trained with or tested.
+
+    Args:
+        clip (Mapping): The clip.
+        key (str): 'split' or 'fold'.
+
+    Returns:
+        Any: Its split or fold; for a clip that is trained with in all folds
+        'train_only'; None for one that takes no part.
+    """
+    if key == 'fold' and clip.get('train_only'):
+        return 'train_only'
+    return clip.get(key)
+
+
 def _check_labels(classes: Sequence[str], clips: Clips) -> Iterator[Finding]:
     unknown = Counter(c['label'] for c in clips if c['label'] not in classes)
     if unknown:
@@ -117,9 +133,9 @@ def _check_subjects(clips: Clips) -> Iterator[Finding]:
     for key in ('split', 'fold'):
         where = defaultdict(Counter)
         for clip in clips:
-            if clip.get('subject') not in (None, '') and \
-                    clip.get(key) is not None:
-                where[str(clip['subject'])][str(clip[key])] += 1
+            part = part_of(clip, key)
+            if clip.get('subject') not in (None, '') and part is not None:
+                where[str(clip['subject'])][str(part)] += 1
         leaks = {who: parts for who, parts in where.items()
                  if len(parts) > 1}
         if leaks:
@@ -143,7 +159,7 @@ def _check_parts(classes: Sequence[str], clips: Clips) -> Iterator[Finding]:
 
 def _check_part(key: str, classes: Sequence[str],
                 clips: Clips) -> Iterator[Finding]:
-    without = [clip['path'] for clip in clips if clip.get(key) is None]
+    without = [clip['path'] for clip in clips if part_of(clip, key) is None]
     if without:
         yield Finding(
             'info', f'no-{key}',

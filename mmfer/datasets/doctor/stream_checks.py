@@ -7,7 +7,7 @@ from typing import (Any, Callable, Dict, Iterator, List, Mapping, Sequence,
 import numpy as np
 
 from ..findings import Finding
-from .annotation_checks import part_keys
+from .annotation_checks import part_keys, part_of
 from .clip_facts import ClipFacts
 
 Clips = Sequence[Mapping[str, Any]]
@@ -212,7 +212,7 @@ def _describe(groups: Sequence[Sequence[int]], clips: Clips, code: str,
         if len({clip['label'] for clip in group_clips}) > 1:
             labels.append(text)
         # A copy without a fold takes no part and leaks nothing.
-        elif any(len({clip.get(key) for clip in group_clips} - {None}) > 1
+        elif any(len({part_of(clip, key) for clip in group_clips} - {None}) > 1
                  for key in keys):
             parts.append(text)
         else:

@@ -46,8 +46,9 @@ class ClipArchive:
         self._members: Dict[str, zipfile.ZipInfo] = {}
         self._folders: Dict[str, List[str]] = {}
         for info in self._zip.infolist():
-            name = info.filename.replace('\\', '/').strip('/')
-            parts = name.split('/')
+            parts = [part for part in info.filename.replace('\\', '/').split(
+                '/') if part not in ('', '.')]
+            name = '/'.join(parts)
             # Finder's resource forks and hidden files are not data.
             if info.is_dir() or not name or '__MACOSX' in parts or any(
                     part.startswith('.') for part in parts):

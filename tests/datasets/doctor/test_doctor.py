@@ -13,6 +13,7 @@ import pytest
 import mmfer
 from mmfer.codec import transcode
 from mmfer.datasets.doctor import ClipExaminer, examine
+from mmfer.datasets.doctor.annotation_checks import check_annotations
 from mmfer.datasets.preparation import Settings
 from mmfer.datasets.preparation.commands import prepare_custom
 from mmfer.synthetic import render_clip
@@ -416,3 +417,20 @@ def test_a_sample_still_looks_for_all_files(damage):
     damage.file('fear', 5).unlink()
     found = damage.look(sample=3, detector='')
     assert found['clip-missing'].items == ('clips/fear/p5.mp4', )
+
+
+def test_clips_that_only_train_take_part():
+    """Beside a tested copy, or another clip of a tested person, they leak."""
+    clips = [dict(path=f'{n}.mp4', label=label, subject=subject, fold=fold)
+             for n, (label, subject, fold) in enumerate(
+                 (('a', 's1', 1), ('b', 's2', 2), ('a', 's3', 1),
+                  ('b', 's4', 2)))]
+    more = dict(path='x.mp4', label='a', subject='s5', train_only=True)
+
+    def codes(clip):
+        return {finding.code: finding for finding in check_annotations(
+            dict(classes=['a', 'b']), clips + [clip])}
+
+    assert not {'no-fold', 'subject-leak'} & set(codes(more))
+    leak = codes(dict(more, subject='s1'))['subject-leak']
+    assert 's1 (1: 1, train_only: 1)' in leak.items[0]

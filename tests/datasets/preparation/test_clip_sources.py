@@ -214,7 +214,8 @@ class TestArchives:
     def test_debris_is_left_out(self, tmp_path):
         path = tmp_path / 'a.zip'
         with zipfile.ZipFile(path, 'w') as file:
-            for name in ('a/1.png', '__MACOSX/a/._1.png', 'a/.DS_Store'):
+            for name in ('./a/1.png', '__MACOSX/a/._1.png', 'a/.DS_Store',
+                         '../b.png'):
                 file.writestr(name, b'x')
         with ClipArchive(path) as archive:
             assert archive.names() == ['a/1.png']
