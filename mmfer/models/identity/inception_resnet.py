@@ -145,6 +145,8 @@ class InceptionResnetV1(BaseModule):
     preprocess = dict(size=160, mean=127.5, std=128., channel_order='rgb')
     #: First parts of keys in published files that are not loaded.
     surplus_weights = ('logits', )
+    #: Arguments that change nothing about the embeddings of given weights.
+    runtime_options = ('dropout_ratio', 'init_cfg')
     #: Length of the embedding.
     out_channels = 512
 

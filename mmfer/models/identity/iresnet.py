@@ -82,6 +82,8 @@ class IResNet(BaseModule):
     #: How InsightFace presents faces to these networks; see
     #: :class:`mmfer.models.identity.FacePreprocess`.
     preprocess = dict(size=112, mean=127.5, std=127.5, channel_order='rgb')
+    #: Arguments that change nothing about the embeddings of given weights.
+    runtime_options = ('dropout_ratio', 'channels_last', 'init_cfg')
 
     def __init__(self,
                  depth: int = 50,
