@@ -21,6 +21,7 @@ from mmengine.runner import Runner
 
 from mmfer.atomic import write_text
 from mmfer.registry import DATASETS
+from .ablation_protocol import follows
 
 SPLITS = ('train', 'val', 'test')
 
@@ -194,14 +195,15 @@ def missing_runs(rows: Iterable[Row], seeds: Sequence[int],
         rows (Iterable[Row]): Wanted rows.
         seeds (Sequence[int]): Wanted seeds.
         results (Sequence[dict]): Finished runs.
-        protocol (dict): A result counts only if it has these entries.
+        protocol (dict): A result counts only if it has these entries, as
+            JSON writes them.
 
     Returns:
         list[tuple[Row, int]]: In the order in which to run them.
     """
     done = {(Row(r['coding'], r['variant']), r['seed'])
             for r in results
-            if all(r.get(key) == value for key, value in protocol.items())}
+            if follows(r, protocol)}
     return [(row, seed) for seed in seeds for row in rows
             if (row, seed) not in done]
 

@@ -94,8 +94,11 @@ def validated_epochs(work_dir: Path) -> set:
     Returns:
         set[int]: Epochs, over all attempts.
     """
+    # Identity leakage is measured beside the validation, and before it.
     return {record['step'] for record in read_scalars(work_dir)
-            if 'epoch' not in record and 'step' in record}
+            if 'epoch' not in record and 'step' in record
+            and not all(name.startswith('leakage/')
+                        for name in record if name != 'step')}
 
 
 def read_scalars(work_dir: Path, since: float = 0.) -> List[dict]:

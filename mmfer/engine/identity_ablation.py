@@ -22,6 +22,7 @@ from mmfer.registry import MODELS
 from .ablation import prepare_config
 from .checkpoints import epoch_checkpoints
 from .leakage import leakage_dataloaders, measure_leakage
+from .trained_config import check_trained_config
 
 #: Columns of the table: head, measure, value and what knowing nothing gives.
 COLUMNS = (
@@ -168,6 +169,7 @@ def measure_again(cfg: Config, identity: str, encoder=None) -> dict:
 
     Raises:
         FileNotFoundError: The checkpoint of the last epoch is gone.
+        ValueError: It was trained with another config.
     """
     epoch = cfg.train_cfg.max_epochs
     path = epoch_checkpoints(Path(cfg.work_dir)).get(epoch)
@@ -175,6 +177,7 @@ def measure_again(cfg: Config, identity: str, encoder=None) -> dict:
         raise FileNotFoundError(
             f'{cfg.work_dir}: has no checkpoint of epoch {epoch}; delete '
             'the line of this run in the results, and it is trained again')
+    check_trained_config(str(path), cfg)
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
     load_checkpoint(model, str(path), map_location='cpu', strict=True)

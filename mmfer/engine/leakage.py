@@ -13,6 +13,7 @@ from mmfer.codec import CompressedVideo
 from mmfer.datasets.identity_file import IdentityEmbeddings
 from mmfer.evaluation.leakage import (LeakageData, LeakageReport,
                                       leakage_report)
+from mmfer.models.identity.encoder_settings import same_encoder
 from .features import FeatureSet, extract_features, split_dataloader
 
 #: Pictures for the inversion attack are kept at this height and width.
@@ -196,7 +197,8 @@ def _check_encoder(encoder, identity: Optional[IdentityEmbeddings]) -> None:
         raise ValueError('the inversion attack compares with the identity '
                          'embeddings of the same encoder: give their file')
     stored = identity.metadata.get('encoder')
-    if stored and encoder.settings and stored != encoder.settings:
+    if stored and encoder.settings and \
+            not same_encoder(stored, encoder.settings):
         raise ValueError(
             f'{identity.name}: was made by another face network: '
             f'{stored} instead of {encoder.settings}')

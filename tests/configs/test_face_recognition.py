@@ -14,6 +14,7 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.fileio import load  # noqa: E402
 from mmengine.optim import build_optim_wrapper  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
 
 from mmfer.engine import ClassCountHook  # noqa: E402
 from mmfer.engine.identity_extraction import read_encoder_config  # noqa: E402
@@ -71,6 +72,27 @@ def test_one_step_of_training_and_test(cfg):
     assert found['identity/rank1'] == 1  # there is but one person
     assert cfg.default_hooks.checkpoint.save_best in found
     assert cfg.default_hooks.checkpoint.rule == 'less'
+
+
+@pytest.mark.parametrize('clips, batch', [(5, 4), (3, 32)])
+def test_any_number_of_clips_trains(cfg, tmp_path, clips, batch):
+    cfg.train_dataloader.update(
+        batch_size=batch, num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.dataset.indices = clips
+    cfg.model.cls_head.num_classes = 3
+    cfg.merge_from_dict(dict(
+        val_dataloader=None, val_cfg=None, val_evaluator=None,
+        test_dataloader=None, test_cfg=None, test_evaluator=None))
+    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=-1)
+    cfg.param_scheduler = cfg.param_scheduler[:1]
+    cfg.log_level = 'ERROR'
+    cfg.work_dir = str(tmp_path)
+    cfg.experiment_name = f'one_left_{clips}_{tmp_path.name}'
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.iter == 3 * -(-clips // batch)
+    assert all(torch.isfinite(p).all() for p in runner.model.parameters())
 
 
 def test_what_the_tools_need(cfg):

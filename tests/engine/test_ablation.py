@@ -61,6 +61,12 @@ def test_resuming(tmp_path):
     # A run of another protocol is another run.
     assert len(
         ablation.missing_runs(rows, [0, 1], results, dict(epochs=3))) == 4
+    # JSON has no tuples.
+    values = dict(UAR=0.5, options=dict(gain=(0.8, 1.2)))
+    ablation.append_result(path, rows[0], 5, values)
+    results = ablation.read_results(path)
+    assert ablation.missing_runs(rows[:1], [5], results,
+                                 dict(options=dict(gain=(0.8, 1.2)))) == []
 
 
 def test_reading_costs(tmp_path):

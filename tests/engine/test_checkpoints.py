@@ -58,6 +58,17 @@ def test_an_epoch_without_its_validation_is_trained_again(tmp_path):
     assert resume_point(tmp_path, lambda epoch: epoch != 2)[0] == 2
 
 
+def test_a_measurement_of_leakage_is_no_validation(tmp_path):
+    _training(tmp_path, [1, 2], [1])
+    log, = tmp_path.glob('*/vis_data/scalars.json')
+    with open(log, 'a') as file:
+        file.write('\n' + json.dumps({
+            'leakage/probe/linear/clip_disjoint/accuracy': .1, 'step': 2
+        }))
+    assert validated_epochs(tmp_path) == {1}
+    assert resume_point(tmp_path, _always)[0] == 1
+
+
 def test_nothing_to_go_on_from(tmp_path):
     assert resume_point(tmp_path, _always) is None
     assert best_checkpoint(tmp_path) is None

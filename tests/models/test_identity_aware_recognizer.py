@@ -6,6 +6,7 @@ import torch
 
 pytest.importorskip('mmaction')
 
+from mmaction.registry import MODELS  # noqa: E402
 from mmengine.optim import build_optim_wrapper  # noqa: E402
 
 from mmfer.registry import DEPENDENCE  # noqa: E402
@@ -184,3 +185,96 @@ def test_decoder_without_identity_head_is_refused():
                 apex_decoder=dict(
                     type='mmfer.ApexDecoder', expression_channels=512,
                     identity_channels=4)))
+
+
+@pytest.mark.parametrize('penalty', _penalties())
+def test_half_precision_takes_steps_of_every_penalty(penalty):
+    model = small_recognizer(penalty)
+    if model.estimator is None:
+        model = small_recognizer(penalty, memory=16)
+    optimiser = _optimiser(model)
+    for _ in range(2):
+        with torch.autocast('cpu', torch.bfloat16):
+            log = model.train_step(random_batch(12), optimiser)
+        assert all(torch.isfinite(torch.as_tensor(v)) for v in log.values())
+    model.eval()
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        sample = model.test_step(random_batch(2))[0]
+    assert sample.pred_score.dtype == torch.float32
+
+
+def _config(**kwargs):
+    return dict(
+        type='mmfer.IdentityAwareRecognizer',
+        backbone=dict(
+            type='mmfer.ResidualResNet', depth=10, in_channels=1,
+            width=0.125, num_stages=1, stem='patch'),
+        cls_head=dict(
+            type='mmfer.FERHead', num_classes=3, in_channels=EXPRESSION,
+            num_segments=2),
+        identity_head=dict(
+            type='mmfer.IdentityMIHead', penalty=dict(type='dcor'),
+            expression_channels=EXPRESSION, identity_channels=6),
+        **kwargs)
+
+
+def test_blending_beside_an_identity_head_is_refused():
+    blending = dict(
+        type='mmfer.FERDataPreprocessor',
+        blending=dict(type='MixupBlending', num_classes=3, alpha=1.))
+    cfg = _config(data_preprocessor=blending)
+    with pytest.raises(ValueError, match='an identity cannot be mixed'):
+        MODELS.build(copy.deepcopy(cfg))
+    MODELS.build(dict(copy.deepcopy(cfg), identity_head=None))
+
+
+def test_only_training_needs_the_weights_of_the_face_network():
+    model = MODELS.build(
+        _config(
+            data_preprocessor=dict(
+                type='mmfer.FERDataPreprocessor',
+                streams=dict(keyframe=dict(mean=[0.], std=[1.]))),
+            identity_encoder=dict(
+                type='mmfer.IResNet', depth=18, width=0.125,
+                embedding_channels=6, input_size=32,
+                checkpoint='/nowhere/backbone.pth')))
+    with torch.no_grad():
+        model.eval().test_step(random_batch(2))
+    batch = random_batch(4)
+    batch['inputs'] = dict(
+        imgs=batch['inputs'], keyframe=[torch.zeros(3, 32, 32)] * 4)
+    missing = '/nowhere/backbone.pth: no such file of weights'
+    with pytest.raises(FileNotFoundError, match=missing):
+        model.train().train_step(batch, _optimiser(model))
+    # A runner draws the weights before it trains, and is told then.
+    with pytest.raises(FileNotFoundError, match=missing):
+        model.init_weights()
+
+
+def test_the_face_network_draws_no_number_of_the_model():
+    cfg = _config()
+    encoder = dict(
+        type='mmfer.IResNet', depth=18, width=0.125, embedding_channels=6,
+        input_size=32, checkpoint=None)
+    after = []
+    for extra in ({}, dict(identity_encoder=encoder)):
+        torch.manual_seed(0)
+        MODELS.build(dict(copy.deepcopy(cfg), **extra)).init_weights()
+        after.append(torch.rand(1))
+    assert after[0] == after[1]
+
+
+def test_losses_of_a_neck_are_added():
+    class Neck(torch.nn.Module):
+
+        def forward(self, x, data_samples=None):
+            return x[0].mean(2, keepdim=True), dict(loss_aux=x[0].mean())
+
+    for penalty in ('dcor', 'vclub', None):
+        model = small_recognizer(penalty)
+        model.cls_head.num_segments = 1
+        model.neck = Neck()
+        # A neck reads the maps of several stages.
+        model.backbone.register_forward_hook(lambda _, __, maps: (maps, ))
+        log = model.train_step(random_batch(6), _optimiser(model))
+        assert 'loss_aux' in log, penalty

@@ -50,12 +50,11 @@ def parse_args(argv=None):
     parser.add_argument(
         '--out', default='work_dirs/identity_ablation/results.jsonl')
     parser.add_argument(
-        '--configs', default=osp.join(
-            osp.dirname(__file__), '..', '..', 'configs', 'mifer'))
+        '--configs', metavar='FOLDER', help='instead of configs/mifer')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={},
         metavar='KEY=VALUE', help='override settings of all these configs, '
-        'e.g. model.identity_head.weight=1; give another --out')
+        'e.g. model.identity_head.weight=1')
     parser.add_argument(
         '--plot', metavar='PNG', help='draw accuracy against leakage')
     parser.add_argument(
@@ -74,31 +73,45 @@ def main(argv=None):
     import torch
 
     from mmfer.engine import ablation, identity_ablation
+    from mmfer.engine.ablation_protocol import (follows, identity_protocol,
+                                                lacks_facts, run_folder)
     torch.set_num_threads(args.threads)
     coding = osp.basename(osp.abspath(args.data))
     kind = args.input or 'chained-motion'
-    protocol = dict(
-        input=kind, epochs=args.epochs, selection='last', split='test',
-        options=args.cfg_options)
+    try:
+        protocol = identity_protocol(args.data, args.identity, kind,
+                                     args.epochs, args.cfg_options,
+                                     args.configs)
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}')
+    configs = args.configs or osp.join(
+        osp.dirname(__file__), '..', '..', 'configs', 'mifer')
     rows = [ablation.Row(coding, variant) for variant in args.variants]
 
-    def finished():
+    def wanted():
         return [
             result for result in ablation.read_results(args.out)
-            if ablation.Row(result['coding'], result['variant']) in rows and
-            all(result.get(key) == value for key, value in protocol.items())
+            if ablation.Row(result['coding'], result['variant']) in rows
         ]
+
+    def finished():
+        return [result for result in wanted() if follows(result, protocol)]
 
     def prepare(variant, seed):
         cfg = identity_ablation.prepare_identity_config(
-            osp.join(args.configs, CONFIG.format(variant)), args.data,
+            osp.join(configs, CONFIG.format(variant)), args.data,
             args.identity,
-            osp.join(
-                osp.dirname(args.out), f'{coding}_{kind}_{variant}_{seed}'),
+            run_folder(args.out, (coding, kind, variant, seed), protocol),
             seed, args.epochs, args.store, args.input)
         cfg.merge_from_dict(args.cfg_options)
         return cfg
 
+    untold = sum(lacks_facts(result, protocol) for result in wanted())
+    if untold:
+        print(f'{args.out}: {untold} runs do not say on which data and '
+              'identities they were trained and do not count; if these are '
+              f'theirs, add "data": "{protocol["data"]}", "identity": '
+              f'"{protocol["identity"]}" to their lines', file=sys.stderr)
     missing = [] if args.table else ablation.missing_runs(
         rows, args.seeds, finished(), protocol)
     again = finished() if args.measure_again else []
@@ -111,9 +124,12 @@ def main(argv=None):
     for number, result in enumerate(again):
         print(f'measuring {number + 1} of {len(again)}: {result["variant"]}, '
               f'seed {result["seed"]}', file=sys.stderr, flush=True)
-        values = identity_ablation.measure_again(
-            prepare(result['variant'], result['seed']), args.identity,
-            encoder)
+        cfg = prepare(result['variant'], result['seed'])
+        try:
+            values = identity_ablation.measure_again(cfg, args.identity,
+                                                     encoder)
+        except (FileNotFoundError, ValueError) as error:
+            sys.exit(f'error: {error}')
         ablation.replace_result(args.out, result, dict(result, **values))
     for number, (row, seed) in enumerate(missing):
         print(f'run {number + 1} of {len(missing)}: {row}, seed {seed}',

@@ -1,5 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Let a resumed training give what an uninterrupted one gives."""
+from typing import Iterator
+
 import numpy as np
 import torch
 from mmengine.hooks import Hook
@@ -21,7 +23,8 @@ class ReproducibleHook(Hook):
     ``randomness=dict(deterministic=True)`` besides).
 
     The data set has to have ``set_epoch(seed, epoch)``, as
-    :class:`mmfer.FERDataset`; others are left as they are.
+    :class:`mmfer.FERDataset`; it is found inside of wrappers
+    (``RepeatDataset``, ``ConcatDataset``, ...). Others are left as they are.
     """
 
     priority = 'VERY_HIGH'
@@ -32,9 +35,9 @@ class ReproducibleHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        dataset = runner.train_dataloader.dataset
-        if hasattr(dataset, 'set_epoch'):
-            dataset.set_epoch(runner.seed, runner.epoch)
+        parts = _seeded_parts(runner.train_dataloader.dataset)
+        for number, dataset in enumerate(parts):
+            dataset.set_epoch(_part_seed(runner.seed, number), runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int,
                           data_batch=None) -> None:
@@ -51,3 +54,21 @@ class ReproducibleHook(Hook):
         words = np.random.SeedSequence(
             (runner.seed, runner.iter, runner.rank))
         torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
+
+
+def _seeded_parts(dataset) -> Iterator:
+    """Walk through dataset wrappers down to what can be seeded."""
+    if hasattr(dataset, 'set_epoch'):
+        yield dataset
+    elif hasattr(dataset, 'datasets'):
+        for part in dataset.datasets:
+            yield from _seeded_parts(part)
+    elif hasattr(dataset, 'dataset'):
+        yield from _seeded_parts(dataset.dataset)
+
+
+def _part_seed(seed: int, number: int) -> int:
+    """Give the data sets of a joined one different random numbers."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])

@@ -5,6 +5,9 @@ from typing import Optional
 
 import numpy as np
 
+#: Clips that the correction of the bias needs.
+FEWEST = 4
+
 
 @dataclass(frozen=True)
 class DependenceResult:
@@ -60,10 +63,10 @@ def distance_correlation_test(features: np.ndarray,
         ValueError: Fewer than four clips.
     """
     count = len(features)
-    if count < 4 or len(identity) != count:
+    if count < FEWEST or len(identity) != count:
         raise ValueError('distance correlation needs equal numbers of '
-                         f'features and identities, at least 4; got {count} '
-                         f'and {len(identity)}')
+                         f'features and identities, at least {FEWEST}; got '
+                         f'{count} and {len(identity)}')
     first = _u_centred(features)
     second = _u_centred(identity)
     scale = np.sqrt((first**2).sum() * (second**2).sum())

@@ -134,20 +134,17 @@ def _train(critic: torch.nn.Module, parts: List[List[torch.Tensor]],
     optimiser = torch.optim.Adam(
         critic.parameters(), learning_rate, weight_decay=1e-3)
 
-    def estimate(pair: List[torch.Tensor]) -> float:
-        with torch.no_grad():
-            return float(critic(*pair))
-
-    best, result = estimate(validation), estimate(held)
+    best = float(critic.estimate(*validation))
+    result = float(critic.estimate(*held))
     for step in range(1, num_steps + 1):
         rows = torch.randperm(len(x))[:batch_size]
         optimiser.zero_grad()
         critic.learning_loss(x[rows], y[rows]).backward()
         optimiser.step()
         if step % 10 == 0:
-            value = estimate(validation)
+            value = float(critic.estimate(*validation))
             if value > best:
-                best, result = value, estimate(held)
+                best, result = value, float(critic.estimate(*held))
     return result
 
 

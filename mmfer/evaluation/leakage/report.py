@@ -10,7 +10,7 @@ import numpy as np
 
 from mmfer.atomic import write_json
 from .data import LeakageData
-from .distance_correlation import distance_correlation_test
+from .distance_correlation import FEWEST, distance_correlation_test
 from .expression import measure_expression
 from .folds import PROTOCOLS
 from .inversion import FaceDecoder, invert
@@ -55,6 +55,7 @@ _LINES = (
       for space in ('raw', 'whitened', 'lda')),
     ('Distance correlation with identity (squared, corrected)', 'dependence',
      'distance_correlation', 'expected'),
+    ('its expectation without a leak', 'dependence', 'expected', None),
     ('its p-value', 'dependence', 'p_value', None),
     ('its p-value within expressions', 'dependence',
      'p_value_within_expression', None),
@@ -189,7 +190,8 @@ def leakage_report(data: LeakageData,
 
     Returns:
         LeakageReport: What could be measured with what was given: without
-        information estimates where clips are too few for a critic.
+        information estimates where clips are too few for a critic, and
+        without distance correlation for fewer than four clips.
 
     Raises:
         ImportError: scikit-learn is missing.
@@ -237,7 +239,7 @@ def leakage_report(data: LeakageData,
         for pairs in PAIRS:
             found[f'verification/{space}/{pairs}'] = verify(
                 similarity, *about, pairs)
-    if data.identity is not None:
+    if data.identity is not None and len(data) >= FEWEST:
         found['dependence'] = distance_correlation_test(
             codes, data.identity, data.labels, seed=seed)
         if level == 'full':
@@ -272,8 +274,8 @@ def format_reports(reports: Mapping[str, LeakageReport]) -> str:
 
     Returns:
         str: Markdown; ± is a standard error over persons; the last column is
-        what codes give that know nothing. Measures that no report has are
-        left out.
+        what codes give that know nothing, where that is the same for all
+        reports. Measures that no report has are left out.
     """
     lines = [
         '| measure | ' + ' | '.join(reports) + ' | chance |',
@@ -284,7 +286,10 @@ def format_reports(reports: Mapping[str, LeakageReport]) -> str:
         there = [value for value in values if value is not None]
         if not there or all(math.isnan(v[name]) for v in there):
             continue
-        floor = there[0][chance] if isinstance(chance, str) else chance
+        floor = chance
+        if isinstance(chance, str):
+            floors = {_cell(value[chance]) for value in there}
+            floor = there[0][chance] if len(floors) == 1 else None
         cells = [
             _cell(value and value[name], value and value.get('standard_error'))
             if name in ('accuracy', 'rank1') else _cell(value and value[name])

@@ -10,6 +10,9 @@ from torch.nn import functional as F
 from .base import DependencePenalty
 from .networks import perceptron
 
+#: Numbers of one layer that scoring without gradient holds at once.
+BLOCK = 1 << 24
+
 
 class PairCritic(nn.Module):
     """A perceptron on the concatenation [x_i; y_j] for all i and j.
@@ -112,6 +115,27 @@ class CriticPenalty(DependencePenalty):
         super().__init__(x_channels, y_channels)
         self.critic = PairCritic(x_channels, y_channels, hidden_channels,
                                  num_layers)
+
+    @torch.no_grad()
+    def estimate(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Give the value of ``forward`` for any number of samples.
+
+        Pairs are scored in blocks: memory grows with N^2, not N^2 h.
+
+        Args:
+            x (torch.Tensor): (N, x_channels).
+            y (torch.Tensor): (N, y_channels).
+
+        Returns:
+            torch.Tensor: Scalar, float32, without gradient.
+        """
+        x, y = self._prepare(x, y)
+        if len(x) < self.min_samples:
+            return x.new_zeros(())
+        rows = max(1, BLOCK // (len(y) * self.critic.first.out_features))
+        with torch.autocast(x.device.type, enabled=False):
+            scores = [self.critic(part, y) for part in x.split(rows)]
+            return self._estimate(torch.cat(scores))
 
     def _estimate(self, scores: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError

@@ -1,6 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Classify expressions from the features of several pictures."""
-from typing import Optional
+from typing import Dict, List, Optional
 
 import torch
 from mmaction.models.heads import BaseHead
@@ -189,3 +189,31 @@ class FERHead(BaseHead):
             torch.Tensor: Scores, (N, num_classes).
         """
         return self.fc_cls(features)
+
+    def loss_by_feat(self, cls_scores: torch.Tensor,
+                     data_samples: List) -> Dict[str, torch.Tensor]:
+        """Give the losses of scores.
+
+        Args:
+            cls_scores (torch.Tensor): (N, num_classes).
+            data_samples (list[ActionDataSample]): With ``gt_label``.
+
+        Returns:
+            dict: ``loss_cls`` and accuracies.
+        """
+        # numpy, which counts the hits, has no bfloat16.
+        return super().loss_by_feat(cls_scores.float(), data_samples)
+
+    def predict_by_feat(self, cls_scores: torch.Tensor,
+                        data_samples: List) -> List:
+        """Give each sample its scores and its class.
+
+        Args:
+            cls_scores (torch.Tensor): (N * clips, num_classes).
+            data_samples (list[ActionDataSample]): N samples.
+
+        Returns:
+            list[ActionDataSample]: With ``pred_score``, float32, and
+            ``pred_label``.
+        """
+        return super().predict_by_feat(cls_scores.float(), data_samples)

@@ -1,7 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A frozen face network, from pictures to identity embeddings."""
 import copy
-import json
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from mmfer.datasets.face_preprocess import FacePreprocess
 from mmfer.datasets.identity_file import (IdentityEmbeddings,
                                           IdentityFileError)
 from mmfer.registry import MODELS
+from .encoder_settings import encoder_settings, same_encoder
 from .weights import file_digest, load_face_weights
 
 
@@ -34,6 +34,10 @@ class IdentityEncoder:
             beside its embeddings. Defaults to None.
         whitening (tuple, optional): Mean (D, ) and projection (D, d), applied
             last. Defaults to None.
+        prepared (bool, optional): Whether the pictures that
+            :meth:`encode_batch` gets have been cropped and resized before.
+            Defaults to None: those of the size that the network reads have,
+            others have not.
     """
 
     def __init__(self,
@@ -42,7 +46,8 @@ class IdentityEncoder:
                  normalize: bool = True,
                  batch_size: int = 64,
                  settings: Optional[Dict] = None,
-                 whitening: Optional[Tuple] = None) -> None:
+                 whitening: Optional[Tuple] = None,
+                 prepared: Optional[bool] = None) -> None:
         if batch_size < 1:
             raise ValueError(f'`batch_size` is at least 1, got {batch_size}')
         self.network = network.eval().requires_grad_(False)
@@ -50,6 +55,7 @@ class IdentityEncoder:
         self.normalize = normalize
         self.batch_size = batch_size
         self.settings = dict(settings or {})
+        self.prepared = prepared
         self._whitening = whitening and tuple(map(torch.as_tensor, whitening))
         self._device = torch.device('cpu')
 
@@ -80,16 +86,15 @@ class IdentityEncoder:
                 for picture in pictures[start:start + self.batch_size]
             ])
             faces = torch.from_numpy(faces).permute(0, 3, 1, 2)
-            faces = self.encode_batch(faces.to(self._device))
+            faces = self._encode_prepared(faces.to(self._device))
             parts.append(faces.cpu().numpy())
         return np.concatenate(parts)
 
-    @torch.no_grad()
     def encode_batch(self, pictures: torch.Tensor) -> torch.Tensor:
         """Embed a batch of pictures on whatever device they are.
 
-        Pictures of the size that the network reads are taken as prepared;
-        others are prepared as by :meth:`encode`, on the CPU.
+        Pictures that are not prepared yet (see ``prepared``) are prepared as
+        by :meth:`encode`, on the CPU.
 
         Args:
             pictures (torch.Tensor): RGB from 0 to 255, (N, 3, H, W), uint8
@@ -100,7 +105,8 @@ class IdentityEncoder:
             without gradient.
 
         Raises:
-            ValueError: Not such pictures.
+            ValueError: Not such pictures, or nobody can tell whether they
+                are prepared.
         """
         if pictures.dim() != 4 or pictures.shape[1] != 3:
             raise ValueError(
@@ -113,8 +119,39 @@ class IdentityEncoder:
                 'in the data preprocessor')
         if not len(pictures):
             return pictures.new_zeros((0, self.out_channels)).float()
-        if pictures.shape[2:] != self.preprocess.size:
+        if not self._are_prepared(tuple(pictures.shape[2:])):
             pictures = self._prepared(pictures)
+        return self._encode_prepared(pictures)
+
+    def _are_prepared(self, size: Tuple[int, int]) -> bool:
+        """Tell whether pictures of a size have been cropped and resized."""
+        fits = size == tuple(self.preprocess.size)
+        if self.prepared and not fits:
+            raise ValueError(
+                f'prepared=True, but the keyframes are {size} and the network '
+                f'reads {tuple(self.preprocess.size)}: give mmfer.Format'
+                'Keyframe the `size` and `crop` of the encoder in '
+                '`preprocess`')
+        if self.prepared is not None or not fits:
+            return bool(self.prepared)
+        if self._crops(size):
+            raise ValueError(
+                f'the keyframes have the size {size} that the network reads, '
+                f'so nobody can tell whether crop={self.preprocess.crop} was '
+                'applied: set prepared=True in `identity_encoder` if '
+                'mmfer.FormatKeyframe(preprocess=...) did it, prepared=False '
+                'if not')
+        return True
+
+    def _crops(self, size: Tuple[int, int]) -> bool:
+        """Tell whether preparing changes a picture of the right size."""
+        crop = self.preprocess.crop
+        if isinstance(crop, tuple):
+            return crop != (0, 0, 1, 1)
+        return crop is not None and (crop != 1 or size[0] != size[1])
+
+    @torch.no_grad()
+    def _encode_prepared(self, pictures: torch.Tensor) -> torch.Tensor:
         self.to(pictures.device)
         # Half precision would give other embeddings than the stored ones.
         with torch.autocast(pictures.device.type, enabled=False):
@@ -180,6 +217,8 @@ def build_identity_encoder(cfg: dict) -> IdentityEncoder:
             - ``whitening`` (dict, optional): ``file``, an identity file of
               this encoder, and ``fold``, the fold that is tested: its
               whitening is applied, as ``mmfer.LoadIdentity`` does.
+            - ``prepared`` (bool, optional): Of :class:`IdentityEncoder`;
+              needed with a ``crop`` and keyframes of the network's size.
 
     Returns:
         IdentityEncoder: In evaluation mode, without gradients.
@@ -196,6 +235,7 @@ def build_identity_encoder(cfg: dict) -> IdentityEncoder:
     normalize = cfg.pop('normalize', True)
     batch_size = cfg.pop('batch_size', 64)
     whitening = cfg.pop('whitening', None)
+    prepared = cfg.pop('prepared', None)
     given = 'checkpoint' in cfg
     checkpoint = cfg.pop('checkpoint', None)
     network = MODELS.build(cfg)
@@ -209,17 +249,13 @@ def build_identity_encoder(cfg: dict) -> IdentityEncoder:
     elif given and hasattr(network, 'init_weights'):
         network.init_weights()
     preprocess = FacePreprocess(**{**network.preprocess, **preprocess})
-    # Not the path: the same weights elsewhere are the same encoder.
-    cfg.pop('file', None)
-    settings = dict(
-        network=cfg,
-        preprocess=repr(preprocess),
-        normalize=normalize,
-        weights=None if weights is None else file_digest(weights))
+    settings = encoder_settings(
+        cfg, repr(preprocess), normalize,
+        None if weights is None else file_digest(weights))
     if whitening is not None:
         whitening = _stored_whitening(settings, **whitening)
     return IdentityEncoder(network, preprocess, normalize, batch_size,
-                           settings, whitening)
+                           settings, whitening, prepared)
 
 
 def _stored_whitening(settings: dict,
@@ -227,8 +263,7 @@ def _stored_whitening(settings: dict,
                       fold: Optional[int] = None) -> tuple:
     """Mean and projection from an identity file of the same encoder."""
     stored = IdentityEmbeddings.load(file)
-    # As JSON makes it, which has no tuples.
-    if stored.metadata.get('encoder') != json.loads(json.dumps(settings)):
+    if not same_encoder(stored.metadata.get('encoder') or {}, settings):
         raise IdentityFileError(
             f'{file}: holds the embeddings of another face network, or of '
             'another preprocessing; make it with this encoder')

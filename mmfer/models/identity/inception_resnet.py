@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import nn
 
 from mmfer.registry import MODELS
+from .embedding_norm import EmbeddingNorm
 
 Kernel = Union[int, Tuple[int, int]]
 
@@ -145,6 +146,8 @@ class InceptionResnetV1(BaseModule):
     preprocess = dict(size=160, mean=127.5, std=128., channel_order='rgb')
     #: First parts of keys in published files that are not loaded.
     surplus_weights = ('logits', )
+    #: Arguments that change nothing about the embeddings of given weights.
+    runtime_options = ('dropout_ratio', 'init_cfg')
     #: Length of the embedding.
     out_channels = 512
 
@@ -182,7 +185,7 @@ class InceptionResnetV1(BaseModule):
         self.block8 = InceptionResidual(1792, last, 1.0, last_relu=False)
         self.dropout = nn.Dropout(dropout_ratio)
         self.last_linear = nn.Linear(1792, self.out_channels, bias=False)
-        self.last_bn = nn.BatchNorm1d(self.out_channels, eps=1e-3)
+        self.last_bn = EmbeddingNorm(self.out_channels, eps=1e-3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Embed faces.

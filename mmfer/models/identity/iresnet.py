@@ -7,6 +7,7 @@ from mmengine.model import BaseModule, constant_init, normal_init
 from torch import nn
 
 from mmfer.registry import MODELS
+from .embedding_norm import EmbeddingNorm
 
 #: Blocks per stage, as published with the weights.
 DEPTHS = {
@@ -82,6 +83,8 @@ class IResNet(BaseModule):
     #: How InsightFace presents faces to these networks; see
     #: :class:`mmfer.models.identity.FacePreprocess`.
     preprocess = dict(size=112, mean=127.5, std=127.5, channel_order='rgb')
+    #: Arguments that change nothing about the embeddings of given weights.
+    runtime_options = ('dropout_ratio', 'channels_last', 'init_cfg')
 
     def __init__(self,
                  depth: int = 50,
@@ -124,7 +127,7 @@ class IResNet(BaseModule):
         self.bn2 = nn.BatchNorm2d(previous)
         self.dropout = nn.Dropout(dropout_ratio)
         self.fc = nn.Linear(previous * side**2, embedding_channels)
-        self.features = nn.BatchNorm1d(embedding_channels)
+        self.features = EmbeddingNorm(embedding_channels)
         # Only the direction of an embedding counts: its scale stays.
         self.features.weight.requires_grad = False
 

@@ -33,6 +33,10 @@ class OnnxFace(nn.Module):
         ValueError: It is not such a model.
     """
 
+    #: Arguments that change nothing about the embeddings; the size is part
+    #: of the preprocessing.
+    runtime_options = ('num_threads', 'size')
+
     def __init__(self,
                  file: str,
                  output: Optional[str] = None,

@@ -5,6 +5,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from mmaction.models.recognizers import Recognizer2D
+from mmengine.model import merge_dict
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from mmfer.registry import MODELS
@@ -49,8 +50,13 @@ class IdentityAwareRecognizer(Recognizer2D):
         identity_encoder (dict, optional): A frozen face network that encodes
             the stream ``keyframe`` of each batch, instead of embeddings from
             a file. It stays outside of the module tree: no checkpoint, no
-            average of weights and no optimiser sees it. Defaults to None.
+            average of weights and no optimiser sees it. It is built when the
+            training begins: a test needs no weights of it. Defaults to None.
         **kwargs: Arguments of ``Recognizer2D``.
+
+    Raises:
+        ValueError: A decoder without identity head, or an identity head
+            behind a data preprocessor that blends clips.
     """
 
     def __init__(self,
@@ -65,16 +71,42 @@ class IdentityAwareRecognizer(Recognizer2D):
             None if identity_head is None else MODELS.build(identity_head)
         self.apex_decoder = \
             None if apex_decoder is None else MODELS.build(apex_decoder)
+        self._encoder_config = identity_encoder
         # A list hides the network from the module tree.
         self._identity_encoder = []
-        if identity_encoder is not None:
-            from ..identity import build_identity_encoder
-            self._identity_encoder.append(
-                build_identity_encoder(identity_encoder))
+        if self.identity_head is not None and \
+                getattr(self.data_preprocessor, 'blending', None) is not None:
+            raise ValueError(
+                '`blending` mixes persons, and an identity cannot be mixed: '
+                'leave it out of the data preprocessor, or leave out the '
+                '`identity_head`')
         if self.apex_decoder is not None and self.identity_head is None:
             raise ValueError(
                 '`apex_decoder` rebuilds the apex from expression and '
                 'identity: it needs an `identity_head`')
+
+    def init_weights(self) -> None:
+        """Draw the weights, as a runner does before it trains.
+
+        The face network is built now: what is missing is told before the
+        first step.
+
+        Raises:
+            FileNotFoundError: There is no such file of its weights.
+        """
+        super().init_weights()
+        if self._encoder_config is not None:
+            self._face_network()
+
+    def _face_network(self):
+        """Give the identity encoder, built when it is first asked for."""
+        if not self._identity_encoder:
+            from ..identity import build_identity_encoder
+            # What it draws before it loads its weights is nobody else's.
+            with torch.random.fork_rng(devices=[]):
+                self._identity_encoder.append(
+                    build_identity_encoder(self._encoder_config))
+        return self._identity_encoder[0]
 
     @property
     def estimator(self) -> Optional[torch.nn.Module]:
@@ -160,7 +192,7 @@ class IdentityAwareRecognizer(Recognizer2D):
     ) -> Tuple[Dict[str, torch.Tensor], torch.Tensor, torch.Tensor,
                torch.Tensor]:
         """Losses but the penalty; codes (N, D_E), (N, D_I); labels."""
-        maps, _ = self.extract_feat(inputs, data_samples=data_samples)
+        maps, found = self.extract_feat(inputs, data_samples=data_samples)
         expression = self.cls_head.embed(maps)
         if len(expression) != len(data_samples):
             raise ValueError(
@@ -168,6 +200,8 @@ class IdentityAwareRecognizer(Recognizer2D):
                 'with an identity head a training sample has one clip')
         losses = self.cls_head.loss_by_feat(
             self.cls_head.classify(expression), data_samples)
+        # A neck may have losses of its own.
+        losses = merge_dict(losses, found.get('loss_aux', {}))
         identity = self._identities(inputs, data_samples).to(expression.device)
         labels = torch.cat([sample.gt_label for sample in data_samples])
         labels = labels.to(expression.device)
@@ -178,13 +212,13 @@ class IdentityAwareRecognizer(Recognizer2D):
         return losses, expression, identity, labels
 
     def _identities(self, inputs: Inputs, data_samples: List) -> torch.Tensor:
-        if not self._identity_encoder:
+        if self._encoder_config is None:
             return self.identity_head.identities(data_samples)
         if not isinstance(inputs, dict) or 'keyframe' not in inputs:
             raise ValueError(
                 'an `identity_encoder` reads the stream `keyframe`, which the '
                 'training pipeline does not give: add mmfer.ReadKeyframe')
-        return self._identity_encoder[0].encode_batch(inputs['keyframe'])
+        return self._face_network().encode_batch(inputs['keyframe'])
 
     @staticmethod
     def _apex(inputs: Inputs,

@@ -131,6 +131,35 @@ def test_the_table_has_a_column_for_each_report_and_for_chance(
     assert silent.to_markdown().splitlines()[0].endswith('| value | chance |')
 
 
+def test_what_chance_gives_is_told_for_each_report(leaking, silent):
+    name = 'Distance correlation with identity (squared, corrected)'
+    expected = 'its expectation without a leak'
+
+    def cells(**reports):
+        return {line.split(' | ')[0][2:]: line[:-2].split(' | ')[1:]
+                for line in format_reports(reports).splitlines()[2:]}
+
+    values = [f'{report.measures["dependence"]["expected"]:.3f}'
+              for report in (leaking, silent)]
+    assert values[0] != values[1]
+    both = cells(ours=leaking, other=silent)
+    assert both[name][2] == '' and both[expected][:2] == values
+    assert cells(ours=leaking)[name][1] == values[0]
+
+
+@pytest.mark.parametrize('clips', [2, 3])
+def test_few_clips_leave_out_what_needs_more(clips):
+    generator = np.random.default_rng(0)
+    few = LeakageData(
+        generator.standard_normal((clips, 4)), [0, 1, 0][:clips],
+        ['a', 'b', 'a'][:clips], generator.standard_normal((clips, 3)))
+    report = leakage_report(few)
+    assert 'dependence' not in report.measures
+    assert not any(name.startswith('information')
+                   for name in report.measures)
+    assert report.to_markdown().startswith('| measure |')
+
+
 def test_persons_must_not_be_known_to_the_attacker():
     with pytest.raises(ValueError, match='6 persons are both measured and'):
         leakage_report(data('absent'), data('absent'), level='fast')

@@ -164,3 +164,23 @@ def test_gradient_reversal_is_minus_the_error_of_the_regression():
     assert penalty(x, y) == -penalty.learning_loss(x, y)
     # One minus the error is the share of unit variance that x explains.
     assert math.isclose(1 + penalty(x, y).item(), SQUARE, rel_tol=0.05)
+
+
+@pytest.mark.parametrize('kind', [InfoNCE, MINE, SMILE, JSD, NWJ])
+def test_an_estimate_in_blocks_is_the_value(kind, monkeypatch):
+    from mmfer.models.dependence import critics
+    torch.manual_seed(0)
+    penalty = kind(5, 4, hidden_channels=16)
+    x, y = torch.randn(37, 5), torch.randn(37, 4)
+    rows = []
+    penalty.critic.register_forward_hook(
+        lambda _, given, __: rows.append(len(given[0])))
+    with torch.no_grad():
+        expected = penalty(x, y)
+    assert torch.equal(penalty.estimate(x, y), expected)
+    monkeypatch.setattr(critics, 'BLOCK', 37 * 16 * 10)
+    found = penalty.estimate(x, y)
+    assert rows == [37, 37, 10, 10, 10, 7]
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert not found.requires_grad
+    assert penalty.estimate(x[:1], y[:1]) == 0

@@ -180,3 +180,86 @@ def test_whitening_of_an_identity_file(checkpoint, encoder, tmp_path):
         build_identity_encoder(dict(cfg, preprocess=dict(crop=0.5)))
     with pytest.raises(IdentityFileError, match="no whitening 'fold2'"):
         build_identity_encoder(dict(cfg, whitening=dict(file=path, fold=2)))
+
+
+@pytest.mark.parametrize('crop', [0.5, (0.1, 0.2, 0.9, 0.8)])
+def test_a_crop_is_never_lost_nor_applied_twice(checkpoint, crop):
+    """Keyframes of the size of the network, by each of the online ways."""
+    from mmfer.datasets import FormatKeyframe
+    cfg = dict(SMALL, checkpoint=checkpoint, preprocess=dict(crop=crop))
+    pictures = _pictures(size=(32, 32))
+    expected = build_identity_encoder(cfg).encode(pictures)
+
+    def stream(**kwargs):
+        step = FormatKeyframe(**kwargs)
+        return torch.from_numpy(np.stack([
+            step(dict(keyframe=picture))['keyframe'] for picture in pictures
+        ]))
+
+    decoded = stream()
+    prepared = stream(preprocess=dict(size=32, crop=crop))
+    for batch, known in ((decoded, False), (prepared, True)):
+        encoder = build_identity_encoder(dict(cfg, prepared=known))
+        assert np.allclose(encoder.encode_batch(batch), expected, atol=1e-5)
+        assert np.allclose(encoder.encode(pictures), expected, atol=1e-5)
+    with pytest.raises(ValueError, match='set prepared=True'):
+        build_identity_encoder(cfg).encode_batch(decoded)
+    with pytest.raises(ValueError, match=r'the keyframes are \(40, 32\)'):
+        build_identity_encoder(dict(cfg, prepared=True)).encode_batch(
+            torch.zeros(1, 3, 40, 32))
+    # Other sizes cannot be prepared already.
+    larger = _pictures()
+    batch = torch.from_numpy(np.stack(larger)).permute(0, 3, 1, 2)
+    encoder = build_identity_encoder(cfg)
+    assert np.allclose(encoder.encode_batch(batch), encoder.encode(larger),
+                       atol=1e-5)
+
+
+def test_settings_of_the_same_network_agree(checkpoint, encoder):
+    from mmfer.models.identity.encoder_settings import same_encoder
+    for option in (dict(channels_last=True), dict(dropout_ratio=0.4),
+                   dict(preprocess=dict(mean=[127.5])), dict(batch_size=3)):
+        other = build_identity_encoder(
+            dict(SMALL, checkpoint=checkpoint, **option))
+        assert other.settings == encoder.settings, option
+    cfg = {k: v for k, v in SMALL.items() if k != 'stem_stride'}
+    plain = build_identity_encoder(dict(cfg, checkpoint=None))
+    explicit = build_identity_encoder(
+        dict(cfg, checkpoint=None, stem_stride=1))
+    assert same_encoder(plain.settings, explicit.settings)
+    assert not same_encoder(plain.settings, encoder.settings)
+    # As files say it that were written before.
+    old = dict(
+        encoder.settings,
+        network=dict(encoder.settings['network'], channels_last=True,
+                     dropout_ratio=0.))
+    assert same_encoder(old, encoder.settings)
+    assert not same_encoder(dict(old, weights='other'), encoder.settings)
+    onnx = dict(network=dict(type='mmfer.OnnxFace', size=(112, 112)))
+    read = dict(network=dict(type='mmfer.OnnxFace', size=[112, 112],
+                             num_threads=2))
+    assert same_encoder(onnx, read)
+    unknown = dict(network=dict(type='elsewhere.Net', a=(1, 2)))
+    assert same_encoder(unknown, dict(
+        network=dict(type='elsewhere.Net', a=[1, 2])))
+    assert not same_encoder(unknown, onnx)
+
+
+def test_an_identity_file_of_an_earlier_version_is_accepted(
+        checkpoint, encoder, tmp_path):
+    from mmfer.engine.leakage import _check_encoder
+    settings = dict(
+        encoder.settings,
+        network=dict(encoder.settings['network'], channels_last=True))
+    names = [f'{i}.mp4' for i in range(12)]
+    stored = IdentityEmbeddings(names, encoder.encode(_pictures(12)),
+                                np.zeros(12), dict(encoder=settings))
+    stored.fit_whitening('train', names, 4)
+    path = str(tmp_path / 'identity.npz')
+    stored.save(path)
+    build_identity_encoder(
+        dict(SMALL, checkpoint=checkpoint, whitening=dict(file=path)))
+    _check_encoder(encoder, IdentityEmbeddings.load(path))
+    other = build_identity_encoder(dict(SMALL, checkpoint=None))
+    with pytest.raises(ValueError, match='identity.npz: was made by another'):
+        _check_encoder(other, IdentityEmbeddings.load(path))

@@ -84,3 +84,24 @@ def test_another_size_is_told():
     network = IResNet(18, width=0.125, input_size=32)
     with pytest.raises(ValueError, match=r'\(3, 32, 32\), got \(3, 48, 32\)'):
         network(torch.zeros(1, 3, 48, 32))
+
+
+@pytest.mark.parametrize('network, size', [
+    (IResNet(18, embedding_channels=8, width=0.125, input_size=32), 32),
+    (InceptionResnetV1(dropout_ratio=0.), 160)
+], ids=['iresnet', 'inception'])
+def test_a_batch_of_one_picture_trains(network, size):
+    network.train()
+    last = [m for m in network.modules()
+            if isinstance(m, torch.nn.BatchNorm1d)][-1]
+    before = last.running_var.clone()
+    found = network(torch.randn(1, 3, size, size))
+    found.sum().backward()
+    assert torch.isfinite(found).all()
+    assert torch.equal(last.running_var, before)
+    # More than one are normalised as ever.
+    plain = torch.nn.BatchNorm1d(found.shape[1], eps=last.eps).train()
+    x = torch.randn(5, found.shape[1])
+    plain.load_state_dict(last.state_dict())
+    assert torch.equal(last(x), plain(x))
+    assert torch.equal(last.running_var, plain.running_var)
