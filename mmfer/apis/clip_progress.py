@@ -9,9 +9,9 @@ import numpy as np
 
 from mmfer.codec import CompressedVideo
 from mmfer.datasets.preparation.crop import Box
-from .face_tracking import TrackedFace
 from .prediction import (ClipPrediction, FaceBox, FacePrediction,
                          WindowPrediction)
+from .tracked_face import TrackedFace
 from .windows import ASSUMED_FPS
 
 _TOLD = 3  # reasons that a warning lists
@@ -46,7 +46,8 @@ class ClipProgress:
 
     Attributes:
         error (str | None): Why there will be no answer.
-        faces (dict): Tracked faces by number; empty if not looked for.
+        faces (dict | None): Tracked faces by number, without false alarms;
+            None if not looked for.
         is_read (bool): Whether all windows were read.
         waiting (int): Windows without scores.
         planned (int): Windows of the file.
@@ -58,7 +59,7 @@ class ClipProgress:
     def __init__(self, name: str, classes: Sequence[str]) -> None:
         self.name = name
         self.error: Optional[str] = None
-        self.faces: Dict[int, TrackedFace] = {}
+        self.faces: Optional[Dict[int, TrackedFace]] = None
         self.is_read = False
         self.waiting = 0
         self.planned = self.read_windows = 0
@@ -167,14 +168,15 @@ class ClipProgress:
             **self._facts)
 
     def _is_believed(self, number: int) -> bool:
-        return number not in self.faces or self.faces[number].is_confirmed
+        return self.faces is None or (
+            number in self.faces and self.faces[number].is_confirmed)
 
     def _face(self, number: int,
               windows: List[WindowPrediction]) -> FacePrediction:
         # In float64, so that the order of the sum leaves no trace.
         scores = np.mean([window.scores for window in windows], 0,
                          dtype=np.float64).astype(np.float32)
-        face = self.faces.get(number)
+        face = (self.faces or {}).get(number)
         return FacePrediction(
             face=number, label=self._classes[int(scores.argmax())],
             scores=scores, windows=tuple(windows),

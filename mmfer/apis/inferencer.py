@@ -221,20 +221,19 @@ class FERInferencer:
             len(video), video.fps, self.window, self.stride))
         clip.planned = len(windows)
         tracker = self.new_tracker(video)
+        if tracker is not None:
+            clip.faces = tracker.faces
         tracked = 0
         for first, stop in windows:
             boxes: Dict[int, Optional[Box]] = {0: None}
             if tracker is not None:
                 with clip.stage('faces'):
-                    tracker.advance(video, tracked, stop)
-                    tracked = max(tracked, stop)
-                    clip.faces.update(
-                        (face.face, face) for face in tracker.active)
+                    tracked = tracker.settle(video, tracked, stop)
                     boxes = boxes_in(clip.faces.values(), video, first, stop)
             requests = self.requests_in(clip, video, first, stop, boxes)
             clip.read_windows += 1
             yield from requests
-        if tracker is not None and not clip.faces:
+        if tracker is not None:
             clip.error = no_face(clip.name, tracker)
 
     def new_tracker(self, video: CompressedVideo) -> Optional[FaceTracker]:
@@ -327,16 +326,23 @@ def boxes_in(faces, video: CompressedVideo, first: int, stop: int,
     return dict(sorted(found.items()))
 
 
-def no_face(name: str, tracker: FaceTracker) -> str:
-    """Say that nobody was found.
+def no_face(name: str, tracker: FaceTracker) -> Optional[str]:
+    """Say that nobody was found, if so.
 
     Args:
         name (str): The file.
         tracker (FaceTracker): Who looked.
 
     Returns:
-        str: One line.
+        str | None: One line; None if there was somebody.
     """
+    if tracker.faces:
+        return None
+    if tracker.false_alarms:
+        return (f'{name}: no face that was found on an I picture was found on '
+                'the next one that was looked at, so each counts as a false '
+                'alarm; encode it with an I picture every second '
+                '(mmfer.codec.transcode), or take crop none')
     return (f'{name}: no face was found on the {tracker.looked} I pictures '
             'that were looked at; if a face fills the picture take crop none, '
             'otherwise another detector')

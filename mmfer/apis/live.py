@@ -32,7 +32,8 @@ def live_windows(inferencer: 'FERInferencer',
                  ) -> Iterator[WindowPrediction]:
     """Predict windows of a source that need not have an end.
 
-    Memory holds the packets of one window.
+    Memory holds the packets of one window; with ``clip`` also 24 bytes for
+    each picture and face.
 
     Args:
         inferencer (FERInferencer): With its window (2 seconds if none is set)
@@ -61,10 +62,11 @@ def live_windows(inferencer: 'FERInferencer',
     """
     window = inferencer.window or LIVE_WINDOW
     stride = inferencer.stride or window
+    keeps = clip is not None
     clip = clip or ClipProgress(str(source), inferencer.classes)
     with open_live(source, input_format, options, timeout) as container:
         packets = _packets_of(container, encode, window, inferencer)
-        reader = _LiveReader(inferencer, clip)
+        reader = _LiveReader(inferencer, clip, keeps)
         held: List[LivePacket] = []
         gone = 0
         ended = False
@@ -121,8 +123,9 @@ def _until(packets, seconds, name) -> Iterator[LivePacket]:
 class _LiveReader:
     """Read, track and classify one window after the other."""
 
-    def __init__(self, inferencer, clip) -> None:
+    def __init__(self, inferencer, clip, keeps) -> None:
         self._inferencer, self._clip = inferencer, clip
+        self._keeps = keeps  # boxes, for the answer about the whole stream
         self._tracker: Optional[FaceTracker] = None
         self._tracked = 0
         self.begun = False
@@ -162,7 +165,7 @@ class _LiveReader:
 
     def finish(self) -> None:
         """Note that nobody was there, if so."""
-        if self._tracker is not None and not self._clip.faces:
+        if self._tracker is not None:
             from .inferencer import no_face
             self._clip.error = no_face(self._clip.name, self._tracker)
 
@@ -179,6 +182,8 @@ class _LiveReader:
         if not self.begun:
             self.begun = True
             self._tracker = inferencer.new_tracker(video)
+            if self._tracker is not None:
+                clip.faces = self._tracker.faces
             clip.opened(video)
         stop, boxes = len(video), {0: None}
         if self._tracker is not None:
@@ -186,7 +191,8 @@ class _LiveReader:
                 self._tracker.advance(
                     video, max(self._tracked - gone, 0), stop, gone)
                 self._tracked = gone + stop
-                clip.faces.update(
-                    (face.face, face) for face in self._tracker.active)
-                boxes = boxes_in(self._tracker.active, video, 0, stop, gone)
+                if not self._keeps:
+                    self._tracker.forget(gone)
+                boxes = boxes_in(self._tracker.faces.values(), video, 0, stop,
+                                 gone)
         return inferencer.requests_in(clip, video, 0, stop, boxes)

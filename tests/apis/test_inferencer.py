@@ -189,6 +189,47 @@ def test_each_face_has_a_time_line_of_its_own(model_of, two_faces):
                 assert left - 3 <= box[0] and box[2] <= left + width + 3
 
 
+@pytest.fixture(scope='module')
+def leaving(tmp_path_factory):
+    """A face that leaves after 66 of 110 pictures; I pictures are looked at
+    at 0, 36, 72 and 108."""
+    path = tmp_path_factory.mktemp('leaving') / 'leaving.mp4'
+    frames, boxes = moving_faces([MovingFace(
+        lambda t: (90 + 30 * np.sin(t / 9), 96, 90), stop=66)], 110)
+    write_video(path, frames, 'mpeg4')
+    return dict(path=str(path), detector=detector_of(boxes, frames))
+
+
+def test_a_face_that_leaves_is_answered(model_of, leaving):
+    clip, = FERInferencer(**model_of, detector=leaving['detector'])(
+        leaving['path'])
+    face, = clip.faces
+    assert [(w.first, w.last) for w in face.windows] == [(0, 109)]
+    assert 60 < max(face.boxes) < 68
+
+
+def test_windows_without_a_face_are_not_answered(model_of, leaving):
+    clip, = FERInferencer(**model_of, window=.8,
+                          detector=leaving['detector'])(leaving['path'])
+    face, = clip.faces
+    assert [w.first for w in face.windows] == [0, 20, 40]
+
+
+def test_a_false_alarm_is_told_as_such(model_of, leaving):
+    calls = []
+
+    def forgetful(picture):
+        calls.append(1)
+        return leaving['detector'](picture) if len(calls) != 2 else \
+            np.zeros((0, 5))
+
+    # Missed at 36, where a face that was found once is a false alarm.
+    clip, = FERInferencer(**model_of, window=.8, detector=forgetful)(
+        leaving['path'])
+    assert clip.error and not clip.faces and 'false alarm' in clip.error
+    assert 'shorter windows' not in clip.error
+
+
 def test_crop_shows_the_network_the_face_at_the_size_of_the_training(
         model_of, two_faces):
     path, frames, boxes = two_faces

@@ -32,6 +32,10 @@ def folder(tmp_path_factory):
         [MovingFace(lambda t: (70 + t, 96, 90))], 60)
     write_video(root / 'moving.ts', frames, 'mpeg4', container='mpegts')
     np.savez(root / 'truth.npz', frames=frames, boxes=np.array(boxes))
+    frames, boxes = moving_faces([MovingFace(
+        lambda t: (90 + 30 * np.sin(t / 9), 96, 90), stop=66)], 110)
+    write_video(root / 'leaving.ts', frames, 'mpeg4', container='mpegts')
+    np.savez(root / 'left.npz', frames=frames, boxes=np.array(boxes))
     return root
 
 
@@ -98,6 +102,15 @@ def test_a_face_keeps_its_number_over_the_windows(model_of, address, folder,
         assert left - 4 <= shown[:, 0].min()
         assert shown[:, 2].max() <= left + width + 4
     assert windows[0].crop[0] < windows[2].crop[0]
+
+
+def test_a_face_that_leaves_before_the_window_ends_is_answered(
+        model_of, address, folder):
+    with np.load(folder / 'left.npz') as truth:
+        detector = detector_of(truth['boxes'], truth['frames'])
+    inferencer = FERInferencer(**model_of, window=4.4, detector=detector)
+    window, = inferencer.stream(f'{address}/leaving.ts')
+    assert (window.first, window.last, window.face) == (0, 109, 0)
 
 
 @pytest.mark.parametrize('source', ['http://127.0.0.1:9/x.ts',
