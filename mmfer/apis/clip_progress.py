@@ -3,7 +3,7 @@
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -256,12 +256,12 @@ def _batches(requests, size) -> List[List[Request]]:
     return batches
 
 
-def one_line(name: str, error: Exception) -> str:
+def one_line(name: str, error: Union[Exception, str]) -> str:
     """Say in one line what is wrong with a file.
 
     Args:
         name (str): The file.
-        error (Exception): What was raised.
+        error (Exception | str): What was raised.
 
     Returns:
         str: It names the file.

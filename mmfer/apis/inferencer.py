@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """From files to predictions."""
+import logging
 import os
 from collections import deque
 from typing import (Callable, Dict, Iterator, List, Optional, Tuple, Union)
@@ -213,6 +214,13 @@ class FERInferencer:
                 yield from self._windows_of(clip, video)
         except (CompressedVideoError, OSError, av.FFmpegError) as error:
             clip.error = one_line(clip.name, error)
+        except MemoryError:
+            raise
+        except Exception as error:
+            # One clip must not cost the others; the log tells where it was.
+            logging.getLogger(__name__).debug(clip.name, exc_info=True)
+            clip.error = one_line(
+                clip.name, f'{type(error).__name__}: {error}')
         clip.is_read = True
 
     def _windows_of(self, clip: ClipProgress,

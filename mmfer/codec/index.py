@@ -12,6 +12,7 @@ from mmfer.atomic import writing
 
 from .bitstreams import make_bitstream
 from .bytesource import ByteReader
+from .demuxed_packets import DemuxedPackets
 from .errors import (TRANSCODE_ADVICE, CompressedVideoError, NoVideoStream,
                      UnsupportedCodec, UnsupportedStream)
 from .mp4 import read_sample_table
@@ -193,10 +194,16 @@ def _demux(reader):
         codec = {'flv1': 'flv', 'libdav1d': 'av1'}.get(codec, codec)
         extradata = bytes(context.extradata or b'') if context else b''
         bitstream = make_bitstream(codec, extradata, reader.name)
-        packets = _Packets(reader, bitstream)
+        packets = DemuxedPackets(reader, bitstream)
         try:
             for packet in container.demux(stream):
                 packets.add(packet)
+        except IndexError:  # PyAV knows the streams of the beginning alone
+            raise UnsupportedStream(
+                f'{reader.name}: another stream begins behind packet '
+                f'{len(packets.size)}, as in recordings that were joined; '
+                'predict them one by one, or join them anew (ffmpeg -f '
+                'concat)') from None
         except (av.FFmpegError, UnicodeDecodeError, MemoryError):
             pass  # what was read before the damage is still good
         if not packets.size:
@@ -213,95 +220,6 @@ def _demux(reader):
             types)
 
 
-class _Packets:
-    """The packets of a stream, as they come out of a demuxer."""
-
-    def __init__(self, reader, bitstream):
-        self._reader, self._bitstream = reader, bitstream
-        self.position, self.size, self.key, self.payloads = [], [], [], {}
-        self.packed = False
-        self._times, self._shown, self._types = [], [], []
-
-    def add(self, packet):
-        if not packet.size:
-            return
-        data, number = bytes(packet), len(self.size)
-        position = self._locate(packet.pos, data)
-        if position < 0:
-            self.payloads[number] = data
-        self.position.append(position)
-        self.size.append(len(data))
-        self.key.append(packet.is_keyframe)
-        self._times.append(packet.pts)
-        self._shown.append(not packet.is_discard)
-        types = self._bitstream.picture_type(data)
-        if self._bitstream.codec == 'mpeg4':
-            types = self._bitstream.pictures(data) or '?'
-            self.packed |= len(types) > 1
-        self._types.append(types)
-
-    def _locate(self, position, data):
-        """Find a packet's bytes in the file; -1 if they are not in one run."""
-        if position is None or position < 0:
-            return -1
-        # A chunk or block header may stand between the position and the data.
-        window = self._reader.read(position, len(data) + 32)
-        offset = window.find(data)
-        return position + offset if offset >= 0 else -1
-
-    def display_order(self, container):
-        """Return the packet and the type of each picture as displayed."""
-        if self.packed:
-            return self._order_of_packed()
-        shown = [n for n in range(len(self.size)) if self._shown[n]]
-        bidirectional = any('B' in self._types[n] for n in shown)
-        in_avi = container == 'avi'
-        raw = any(self._times[n] is None for n in shown)
-        # With B pictures no true display order is the coding order.
-        wrong = bidirectional and not raw and all(
-            self._times[a] < self._times[b] for a, b in zip(shown, shown[1:]))
-        if bidirectional and (raw or in_avi or wrong):
-            if self._bitstream.codec in ('h264', 'hevc'):
-                raise UnsupportedStream(
-                    f'{self._reader.name}: the display order of '
-                    f'{self._bitstream.codec} with B pictures is not stored in '
-                    'this container; remux it into MP4 or '
-                    f'{TRANSCODE_ADVICE}')
-            order = _anchors_after_b(shown, self._types)
-        elif raw:
-            order = shown
-        else:
-            order = sorted(shown, key=lambda n: (self._times[n], n))
-        return order, ''.join(self._types[n] for n in order)
-
-    def _order_of_packed(self):
-        numbers, types = [], []
-        fillers = 0
-        for number, packet in enumerate(self._types):
-            for kind in packet:
-                if kind == 'N' and fillers:
-                    fillers -= 1  # stands for the B sent with an earlier P
-                    continue
-                numbers.append(number)
-                types.append(kind)
-            fillers += max(len(packet) - 1, 0)
-        order = _anchors_after_b(range(len(numbers)), types)
-        return [numbers[k] for k in order], ''.join(types[k] for k in order)
-
-
-def _anchors_after_b(numbers, types):
-    """Put each anchor picture behind the B pictures that follow it."""
-    order, held = [], None
-    for number in numbers:
-        if types[number] == 'B':
-            order.append(number)
-            continue
-        if held is not None:
-            order.append(held)
-        held = number
-    return order + ([held] if held is not None else [])
-
-
 def _frame_rotation(reader):
     """Return the clockwise rotation that the first picture asks for."""
     try:
@@ -310,6 +228,7 @@ def _frame_rotation(reader):
             container.streams.video[0].codec_context.thread_count = 1
             frame = next(container.decode(video=0), None)
             turn = frame.rotation if frame is not None else 0
-    except (av.FFmpegError, UnicodeDecodeError, MemoryError, StopIteration):
+    except (av.FFmpegError, UnicodeDecodeError, MemoryError, IndexError,
+            StopIteration):
         return 0
     return _FRAME_ROTATIONS.get(int(turn), 0)

@@ -271,8 +271,8 @@ def test_small_square_pictures_are_taken_as_they_are(model_of, clips,
     assert FERInferencer(**model_of, detector=never)(clips[0])[0].label
     assert FERInferencer(**model_of, detector=never, crop='none')(
         two_faces[0])[0].label
-    with pytest.raises(AssertionError):
-        FERInferencer(**model_of, detector=never, crop='face')(clips[0])
+    asked, = FERInferencer(**model_of, detector=never, crop='face')(clips[0])
+    assert asked.error == f'{clips[0]}: AssertionError: nobody is looked for'
 
 
 # -- what cannot be answered -------------------------------------------------
@@ -304,6 +304,29 @@ def test_other_files_go_on(inferencer, clips, tmp_path):
     assert all(answer.error is None for answer in good)
     assert np.allclose([g.scores for g in good],
                        [c.scores for c in inferencer(clips[:2])], atol=1e-6)
+
+
+def test_what_nobody_expects_costs_one_clip(model_of, clips, caplog):
+    calls = []
+
+    def fails_once(picture):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyError('a bug\nof two lines')
+        return np.array([[10., 10, 90, 90]])
+
+    inferencer = FERInferencer(**model_of, crop='face', detector=fails_once)
+    with caplog.at_level('DEBUG', 'mmfer.apis.inferencer'):
+        first, second = inferencer(clips[:2])
+    assert first.error.startswith(f'{clips[0]}: KeyError: ')
+    assert '\n' not in first.error and 'Traceback' in caplog.text
+    assert second.error is None and second.faces
+
+    def interrupted(picture):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        FERInferencer(**model_of, crop='face', detector=interrupted)(clips[0])
 
 
 def test_a_file_that_ends_early_costs_the_windows_behind(model_of, tmp_path):

@@ -3,6 +3,7 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,3 +158,17 @@ def test_bytes_serve_like_a_path(make_clip, coding, suffix):
             assert [fingerprint(r) for r in video.residuals_at([3, 8, 20])
                     ] == wanted
             assert np.array_equal(video.frame_at(14), picture)
+
+
+def test_recordings_with_other_streams_cannot_be_joined(make_clip, tmp_path):
+    """FFmpeg meets a stream that it did not announce."""
+    parts = [make_clip('h264_deblock', count=26, suffix='.ts',
+                       container_options=options)
+             for options in (None, {'mpegts_start_pid': '0x120',
+                                    'mpegts_pmt_start_pid': '0x1010'})]
+    first, second = (Path(part).read_bytes() for part in parts)
+    path = tmp_path / 'joined.ts'
+    path.write_bytes(first * 100 + second)
+    with pytest.raises(CompressedVideoError, match='joined.ts: another') as e:
+        VideoIndex.build(path)
+    assert '\n' not in str(e.value)
