@@ -2,6 +2,38 @@
 """The packets of a stream as a demuxer gives them, and their display order."""
 from .errors import TRANSCODE_ADVICE, UnsupportedStream
 
+_NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
+
+
+def is_raw(container):
+    """Tell whether a container is a bare stream, which stores no times.
+
+    Args:
+        container (av.container.InputContainer): Open.
+
+    Returns:
+        bool: True for .h264, .hevc, raw .m4v and the like.
+    """
+    return bool(container.format.flags & _NO_TIMESTAMPS)
+
+
+def picture_rate(container, stream):
+    """Return how many pictures a second a stream has.
+
+    FFmpeg's average is the 25 it assumes where a container stores no times;
+    the headers of the stream may know better.
+
+    Args:
+        container (av.container.InputContainer): Open.
+        stream (av.video.stream.VideoStream): Of it.
+
+    Returns:
+        Fraction | None: Pictures a second, None if unknown.
+    """
+    coded = (getattr(stream.codec_context, 'framerate', None) or
+             stream.guessed_rate) if is_raw(container) else None
+    return coded or stream.average_rate or None
+
 
 class DemuxedPackets:
     """The packets of a stream, as they come out of a demuxer."""

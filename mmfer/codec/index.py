@@ -12,7 +12,7 @@ from mmfer.atomic import writing
 
 from .bitstreams import make_bitstream
 from .bytesource import ByteReader
-from .demuxed_packets import DemuxedPackets
+from .demuxed_packets import DemuxedPackets, picture_rate
 from .errors import (TRANSCODE_ADVICE, CompressedVideoError, NoVideoStream,
                      UnsupportedCodec, UnsupportedStream)
 from .mp4 import read_sample_table
@@ -213,7 +213,8 @@ def _demux(reader):
         order, types = packets.display_order(container.format.name)
         return VideoIndex(
             bitstream.codec, extradata, context.width, context.height,
-            _frame_rotation(reader), float(stream.average_rate or 0),
+            _frame_rotation(reader),
+            float(picture_rate(container, stream) or 0),
             reader.length, np.array(packets.position, np.int64),
             np.array(packets.size, np.int64), np.array(packets.key, bool),
             np.array(order, np.int64), packets.payloads, packets.packed,

@@ -69,6 +69,18 @@ def test_packets_of_a_stream_are_used_as_they_come(inferencer, address,
                        atol=1e-6)
 
 
+@pytest.mark.parametrize('coding, suffix', [('h264_deblock', 'h264'),
+                                            ('mpeg4', 'm4v')])
+@pytest.mark.parametrize('options', [{'timeout': 9.}, {'encode': 'mpeg4'}])
+def test_the_rate_of_a_bare_stream_is_in_its_headers(
+        model_of, address, folder, coding, suffix, options):
+    write_video(folder / f'bare.{suffix}', face_like(60), coding, fps=30,
+                container=suffix)
+    first, *_ = FERInferencer(**model_of, window=1.).stream(
+        f'{address}/bare.{suffix}', **options)
+    assert first.last == 29 and first.end == pytest.approx(29 / 30, abs=.01)
+
+
 def test_windows_may_overlap_and_the_stream_may_be_cut(model_of, address):
     inferencer = FERInferencer(**model_of, window=1., stride=.5)
     windows = list(inferencer.stream(f'{address}/face.ts', seconds=1.9))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmfer.codec import (CompressedVideo, CompressedVideoError, VideoIndex)
-from mmfer.testing import fingerprint
+from mmfer.testing import fingerprint, restless, write_video
 from mmfer.testing.full_decode import read_packets
 
 
@@ -57,7 +57,7 @@ def test_length_size_and_types(make_clip, truth, coding, suffix, options):
         assert (video.height, video.width) == pictures[0].planes[0].shape
         assert video.picture_types == ''.join(p.picture_type
                                               for p in pictures)
-        assert video.fps == pytest.approx(25, abs=.1) or suffix == '.h264'
+        assert video.fps == pytest.approx(25, abs=.1)
 
 
 @pytest.mark.parametrize('movflags', ['faststart', 'frag_keyframe+empty_moov'])
@@ -172,3 +172,12 @@ def test_recordings_with_other_streams_cannot_be_joined(make_clip, tmp_path):
     with pytest.raises(CompressedVideoError, match='joined.ts: another') as e:
         VideoIndex.build(path)
     assert '\n' not in str(e.value)
+
+
+@pytest.mark.parametrize('coding, suffix, container', [
+    ('h264_deblock', '.h264', None), ('mpeg4', '.m4v', 'm4v'),
+    ('mpeg2', '.m2v', 'mpeg2video'), ('h264_deblock', '.mp4', None)])
+def test_the_rate_is_that_of_the_stream(tmp_path, coding, suffix, container):
+    path = write_video(tmp_path / ('a' + suffix), restless(31), coding, fps=30,
+                       container=container)
+    assert VideoIndex.build(path).fps == pytest.approx(30)
