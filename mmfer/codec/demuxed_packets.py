@@ -36,15 +36,34 @@ def picture_rate(container, stream):
 
 
 class DemuxedPackets:
-    """The packets of a stream, as they come out of a demuxer."""
+    """The packets of a stream, as they come out of a demuxer.
+
+    Where recordings were joined, time begins anew. Packets are ordered by
+    time within such a segment alone.
+
+    Args:
+        reader (ByteReader): The file.
+        bitstream (Bitstream): The stream's codec and global header.
+
+    Attributes:
+        position, size, key (list): See `VideoIndex`.
+        payloads (dict): Likewise.
+        packed (bool): Likewise.
+    """
 
     def __init__(self, reader, bitstream):
         self._reader, self._bitstream = reader, bitstream
         self.position, self.size, self.key, self.payloads = [], [], [], {}
         self.packed = False
         self._times, self._shown, self._types = [], [], []
+        self._segments, self._decoded, self._latest = [], None, None
 
     def add(self, packet):
+        """Take the next packet.
+
+        Args:
+            packet (av.Packet): In decoding order; an empty one is ignored.
+        """
         if not packet.size:
             return
         data, number = bytes(packet), len(self.size)
@@ -54,6 +73,7 @@ class DemuxedPackets:
         self.position.append(position)
         self.size.append(len(data))
         self.key.append(packet.is_keyframe)
+        self._segments.append(self._segment_of(packet))
         self._times.append(packet.pts)
         self._shown.append(not packet.is_discard)
         types = self._bitstream.picture_type(data)
@@ -61,6 +81,19 @@ class DemuxedPackets:
             types = self._bitstream.pictures(data) or '?'
             self.packed |= len(types) > 1
         self._types.append(types)
+
+    def _segment_of(self, packet):
+        """Return the number of the segment in which a packet lies."""
+        number = self._segments[-1] if self._segments else 0
+        dts, pts = packet.dts, packet.pts
+        # No picture that is coded before a key picture is shown behind it.
+        if _falls_back(dts, self._decoded) or (
+                packet.is_keyframe and _falls_back(pts, self._latest)):
+            number, self._latest = number + 1, None
+        self._decoded = self._decoded if dts is None else dts
+        if pts is not None and not _falls_back(pts, self._latest):
+            self._latest = pts
+        return number
 
     def _locate(self, position, data):
         """Find a packet's bytes in the file; -1 if they are not in one run."""
@@ -81,7 +114,7 @@ class DemuxedPackets:
         raw = any(self._times[n] is None for n in shown)
         # With B pictures no true display order is the coding order.
         wrong = bidirectional and not raw and all(
-            self._times[a] < self._times[b] for a, b in zip(shown, shown[1:]))
+            self._place(a) < self._place(b) for a, b in zip(shown, shown[1:]))
         if bidirectional and (raw or in_avi or wrong):
             if self._bitstream.codec in ('h264', 'hevc'):
                 raise UnsupportedStream(
@@ -93,8 +126,11 @@ class DemuxedPackets:
         elif raw:
             order = shown
         else:
-            order = sorted(shown, key=lambda n: (self._times[n], n))
+            order = sorted(shown, key=self._place)
         return order, ''.join(self._types[n] for n in order)
+
+    def _place(self, number):
+        return self._segments[number], self._times[number]
 
     def _order_of_packed(self):
         numbers, types = [], []
@@ -109,6 +145,10 @@ class DemuxedPackets:
             fillers += max(len(packet) - 1, 0)
         order = _anchors_after_b(range(len(numbers)), types)
         return [numbers[k] for k in order], ''.join(types[k] for k in order)
+
+
+def _falls_back(time, last):
+    return None not in (time, last) and time < last
 
 
 def _anchors_after_b(numbers, types):
