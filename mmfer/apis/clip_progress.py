@@ -103,6 +103,15 @@ class ClipProgress:
             fps=video.fps, width=video.width, height=video.height,
             frames=len(video), codec=video.codec)
 
+    def has_come(self, count: int) -> None:
+        """Note how many pictures of a stream there were until now.
+
+        Args:
+            count (int): Since it began.
+        """
+        if self._facts:
+            self._facts['frames'] = count
+
     def failed(self, first: int, stop: int, reason: Exception) -> None:
         """Note a window that could not be read.
 

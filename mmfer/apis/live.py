@@ -9,7 +9,8 @@ from mmfer.codec import (CompressedVideo, CompressedVideoError,
 from .clip_progress import ClipProgress, classify, make_window
 from .face_tracking import FaceTracker
 from .live_packets import (DIRECT, DirectPackets, EncodedPackets, LivePacket,
-                           error_text, open_live)
+                           PacketSource, error_text, open_live)
+from .live_spans import LiveSpan, LiveSpans
 from .prediction import WindowPrediction
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 #: Seconds of a window where none were asked for.
 LIVE_WINDOW = 2.
 _FAILURES = 3  # windows in a row that cannot be read
-_ROUNDING = 1e-4  # seconds by which times may be off
 
 
 def live_windows(inferencer: 'FERInferencer',
@@ -67,29 +67,15 @@ def live_windows(inferencer: 'FERInferencer',
     with open_live(source, input_format, options, timeout) as container:
         packets = _packets_of(container, encode, window, inferencer)
         reader = _LiveReader(inferencer, clip, keeps)
-        held: List[LivePacket] = []
-        gone = 0
-        ended = False
-        stream = _until(packets, seconds, str(source))
-        while not ended:
-            live = next(stream, None)
-            ended = live is None
-            if not ended:
-                held.append(live)
-            length = _ROUNDING + (
-                held[-1].time - held[0].time if held else 0.)
-            # The last picture is shown for a while, too.
-            half = ended and len(held) > 1 and (
-                length + 1 / packets.fps >= window / 2 or not reader.begun)
-            # The packet that begins the next window completes this one.
-            if half or (not ended and length >= window):
-                part = held if ended else held[:-1]
-                yield from reader.read(packets.as_file(part), gone,
-                                       part[0].time)
-                start = held[0].time + stride - _ROUNDING
-                kept = [one for one in held if one.time >= start]
-                gone += len(held) - len(kept)
-                held = kept
+        spans = LiveSpans(_until_broken(packets, str(source)), window, stride,
+                          packets.fps, seconds)
+        try:
+            for span in spans:
+                found = reader.read(packets, span)
+                clip.has_come(spans.count)
+                yield from found
+        finally:
+            clip.has_come(spans.count)
         reader.finish()
 
 
@@ -104,14 +90,11 @@ def _packets_of(container, encode, window, inferencer):
     return EncodedPackets(container, choice, window)
 
 
-def _until(packets, seconds, name) -> Iterator[LivePacket]:
-    """Packets until the stream ends, breaks or was watched long enough."""
+def _until_broken(packets, name) -> Iterator[LivePacket]:
     begun = False
     try:
         for live in packets:
             begun = True
-            if seconds is not None and live.time > seconds:
-                return
             yield live
     except (av.FFmpegError, OSError) as error:
         raise NoVideoStream(
@@ -131,36 +114,39 @@ class _LiveReader:
         self.begun = False
         self._failures = 0
 
-    def read(self, data: bytes, gone: int,
-             start: float) -> List[WindowPrediction]:
+    def read(self, packets: PacketSource,
+             span: LiveSpan) -> List[WindowPrediction]:
         """Predict a window.
 
         Args:
-            data (bytes): The window as a file.
-            gone (int): Pictures before it.
-            start (float): Its time in the stream.
+            packets (PacketSource): Where they come from.
+            span (LiveSpan): The window.
 
         Returns:
             list[WindowPrediction]: One for each face.
         """
-        clip = self._clip
+        clip, failed = self._clip, len(self._clip.failures)
         try:
+            if span.is_broken:
+                raise CompressedVideoError('the time of the stream ran '
+                                           'backwards')
             with clip.stage('open'):
-                video = CompressedVideo(data)
+                video = CompressedVideo(packets.as_file(span.packets))
             with video:
-                requests = self._requests(video, gone)
+                requests = self._requests(video, span.first)
                 rate = video.fps
         except CompressedVideoError as error:
-            clip.failed(gone, gone, error)
-        if clip.failures:
-            self._count_failure(clip.failures.pop()[2])
+            clip.failed(span.first, span.stop, error)
+        if len(clip.failures) > failed:
+            self._count_failure(span)
             return []
         if not requests:
             return []  # nobody is there
         self._failures = 0
         found = classify(self._inferencer.network, requests,
                          self._inferencer.batch_size)
-        return [make_window(request, scores, rate, gone, start)
+        return [make_window(request, scores, rate, span.first,
+                            span.packets[0].time)
                 for request, scores in found]
 
     def finish(self) -> None:
@@ -169,7 +155,11 @@ class _LiveReader:
             from .inferencer import no_face
             self._clip.error = no_face(self._clip.name, self._tracker)
 
-    def _count_failure(self, reason):
+    def _count_failure(self, span):
+        """Note the failure by its numbers in the stream, not in the part."""
+        _, _, reason = self._clip.failures.pop()
+        if self._keeps:
+            self._clip.failures.append((span.first, span.stop, reason))
         self._failures += 1
         if self._failures >= _FAILURES:
             raise CompressedVideoError(
