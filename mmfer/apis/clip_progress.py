@@ -12,7 +12,7 @@ from mmfer.datasets.preparation.crop import Box
 from .prediction import (ClipPrediction, FaceBox, FacePrediction,
                          WindowPrediction)
 from .tracked_face import TrackedFace
-from .windows import ASSUMED_FPS
+from .windows import PictureTimes, picture_times
 
 _TOLD = 3  # reasons that a warning lists
 
@@ -27,6 +27,7 @@ class Request:
         face (int): The number of the face.
         box (tuple[int], optional): Left, top, right, bottom that was cut out.
         sample (dict): What the network reads.
+        seconds (tuple[float]): When the first and the last picture are shown.
     """
 
     clip: 'ClipProgress'
@@ -35,6 +36,7 @@ class Request:
     face: int
     box: Optional[Box]
     sample: Dict[str, Any]
+    seconds: Tuple[float, float]
 
 
 class ClipProgress:
@@ -50,6 +52,8 @@ class ClipProgress:
             None if not looked for.
         is_read (bool): Whether all windows were read.
         waiting (int): Windows without scores.
+        times (PictureTimes | None): When pictures are shown, once a video
+            was opened: the file, or the last part of a stream.
         planned (int): Windows of the file.
         read_windows (int): How many of them were read.
         failures (list): Windows that could not be read: first picture, the one
@@ -62,10 +66,10 @@ class ClipProgress:
         self.faces: Optional[Dict[int, TrackedFace]] = None
         self.is_read = False
         self.waiting = 0
+        self.times: Optional[PictureTimes] = None
         self.planned = self.read_windows = 0
         self._classes = tuple(classes)
         self._facts: Dict[str, Any] = {}
-        self._fps = 0.
         self._windows: Dict[int, List[WindowPrediction]] = {}
         self.failures: List[Tuple[int, int, str]] = []
         self._seconds: Dict[str, float] = {}
@@ -98,7 +102,7 @@ class ClipProgress:
         Args:
             video (CompressedVideo): Open.
         """
-        self._fps = video.fps
+        self.times = picture_times(video)
         self._facts = dict(
             fps=video.fps, width=video.width, height=video.height,
             frames=len(video), codec=video.codec)
@@ -132,7 +136,7 @@ class ClipProgress:
         Returns:
             WindowPrediction: The window.
         """
-        window = make_window(request, scores, self._fps)
+        window = make_window(request, scores)
         self.keep(window)
         self.waiting -= 1
         return window
@@ -200,24 +204,22 @@ class ClipProgress:
         return f'{self.name}: holds no window to predict'
 
 
-def make_window(request: Request, scores: np.ndarray, fps: float,
-                offset: int = 0, start: float = 0.) -> WindowPrediction:
+def make_window(request: Request, scores: np.ndarray, offset: int = 0,
+                start: float = 0.) -> WindowPrediction:
     """Make the answer of a window.
 
     Args:
         request (Request): Which window.
         scores (np.ndarray): float32 (K, ).
-        fps (float): Pictures a second, 0 if unknown.
         offset (int): Number of the first picture. Defaults to 0.
         start (float): Time of the first picture. Defaults to 0.
 
     Returns:
         WindowPrediction: The window.
     """
-    rate = fps or ASSUMED_FPS
+    begin, end = request.seconds
     return WindowPrediction(
-        start=start + request.first / rate,
-        end=start + (request.stop - 1) / rate,
+        start=start + begin, end=start + end,
         first=request.first + offset, last=request.stop - 1 + offset,
         scores=np.asarray(scores, np.float32), face=request.face,
         crop=_as_face_box(request.box))

@@ -14,7 +14,7 @@ from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.datasets.preparation.crop import FaceTrack, clip_box, fit_box
 from .prediction import BoxTrack
 from .tracked_face import REFERENCES, TrackedFace
-from .windows import ASSUMED_FPS
+from .windows import picture_times
 
 #: Margin of the crop, the same as that of tools/data/prepare.py.
 MARGIN = .3
@@ -59,7 +59,7 @@ class FaceTracker:
         self._max_faces = max_faces
         self._next_face = 0
         self._next_look = 0.
-        self._known: tuple = (None, None)
+        self._known: tuple = (None, None, None)
         self.active: List[TrackedFace] = []
         self.faces: Dict[int, TrackedFace] = {}
         self.looked = self.false_alarms = 0
@@ -68,7 +68,8 @@ class FaceTracker:
                 video: CompressedVideo,
                 first: int,
                 stop: int,
-                offset: int = 0) -> None:
+                offset: int = 0,
+                start: float = 0.) -> None:
         """Go on by some pictures.
 
         Args:
@@ -77,14 +78,14 @@ class FaceTracker:
                 outside.
             offset (int): Number of the first picture of ``video`` within the
                 whole, for streams that come in parts. Defaults to 0.
+            start (float): Its time in seconds. Defaults to 0.
         """
-        keyframes = self._keyframes(video)
+        keyframes, times = self._facts(video)
         keys = set(keyframes[(keyframes >= first)
                              & (keyframes < stop)].tolist())
-        rate = video.fps or ASSUMED_FPS
         for index in range(first, stop):
-            time = (index + offset) / rate
             if index in keys:
+                time = start + times.at(index)
                 if self._is_due(time):
                     self._look(video, index, index + offset)
                     self._next_look = time + self._interval
@@ -114,7 +115,7 @@ class FaceTracker:
         if first < stop:
             self.advance(video, first, stop)
             first = stop
-        keyframes = self._keyframes(video)
+        keyframes, _ = self._facts(video)
         for key in keyframes[keyframes >= first].tolist():
             if not any(face.found_last < stop - 1 for face in self.active
                        if self._redetect):
@@ -134,11 +135,11 @@ class FaceTracker:
             if not face.boxes and face not in self.active:
                 del self.faces[face.face]
 
-    def _keyframes(self, video):
-        """Of hours of video they are not counted anew for every window."""
+    def _facts(self, video):
+        """Key pictures and times, not made anew for every window."""
         if self._known[0] is not video:
-            self._known = video, video.keyframes
-        return self._known[1]
+            self._known = video, video.keyframes, picture_times(video)
+        return self._known[1:]
 
     def _is_due(self, time: float) -> bool:
         if not self.active:

@@ -17,7 +17,7 @@ from .clip_sources import Inputs, Source, expand_inputs, is_stream
 from .face_tracking import FaceTracker, window_box
 from .network import load_config, load_network
 from .prediction import ClipPrediction, WindowPrediction
-from .windows import check_seconds, plan_windows
+from .windows import check_seconds
 
 #: A square picture up to this side is taken for a cropped face.
 _CROPPED_SIDE = 256
@@ -225,8 +225,7 @@ class FERInferencer:
 
     def _windows_of(self, clip: ClipProgress,
                     video: CompressedVideo) -> Iterator[Request]:
-        windows = list(plan_windows(
-            len(video), video.fps, self.window, self.stride))
+        windows = list(clip.times.windows(self.window, self.stride))
         clip.planned = len(windows)
         tracker = self.new_tracker(video)
         if tracker is not None:
@@ -293,6 +292,7 @@ class FERInferencer:
         if not boxes:
             return []
         requests = []
+        seconds = clip.times.at(first), clip.times.at(stop - 1)
         with clip.stage('read'):
             try:
                 read = self.pipeline.read(video, first, stop)
@@ -304,7 +304,7 @@ class FERInferencer:
                     read, box, self.clip_size)
                 requests.append(
                     Request(clip, first, stop, face, box,
-                            self.pipeline.finish(cropped)))
+                            self.pipeline.finish(cropped), seconds))
         clip.waiting += len(requests)
         return requests
 

@@ -12,6 +12,7 @@ from .live_packets import (DIRECT, DirectPackets, EncodedPackets, LivePacket,
                            PacketSource, error_text, open_live)
 from .live_spans import LiveSpan, LiveSpans
 from .prediction import WindowPrediction
+from .windows import picture_times
 
 if TYPE_CHECKING:
     from .inferencer import FERInferencer
@@ -133,8 +134,7 @@ class _LiveReader:
             with clip.stage('open'):
                 video = CompressedVideo(packets.as_file(span.packets))
             with video:
-                requests = self._requests(video, span.first)
-                rate = video.fps
+                requests = self._requests(video, span)
         except CompressedVideoError as error:
             clip.failed(span.first, span.stop, error)
         if len(clip.failures) > failed:
@@ -145,8 +145,7 @@ class _LiveReader:
         self._failures = 0
         found = classify(self._inferencer.network, requests,
                          self._inferencer.batch_size)
-        return [make_window(request, scores, rate, span.first,
-                            span.packets[0].time)
+        return [make_window(request, scores, span.first, span.packets[0].time)
                 for request, scores in found]
 
     def finish(self) -> None:
@@ -166,20 +165,22 @@ class _LiveReader:
                 f'{reason} ({_FAILURES} windows in a row); or encode the '
                 "pictures anew: encode='h264'")
 
-    def _requests(self, video, gone):
+    def _requests(self, video, span):
         from .inferencer import boxes_in
-        inferencer, clip = self._inferencer, self._clip
+        inferencer, clip, gone = self._inferencer, self._clip, span.first
         if not self.begun:
             self.begun = True
             self._tracker = inferencer.new_tracker(video)
             if self._tracker is not None:
                 clip.faces = self._tracker.faces
             clip.opened(video)
+        clip.times = picture_times(video)
         stop, boxes = len(video), {0: None}
         if self._tracker is not None:
             with clip.stage('faces'):
                 self._tracker.advance(
-                    video, max(self._tracked - gone, 0), stop, gone)
+                    video, max(self._tracked - gone, 0), stop, gone,
+                    span.packets[0].time)
                 self._tracked = gone + stop
                 if not self._keeps:
                     self._tracker.forget(gone)

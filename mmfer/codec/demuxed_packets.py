@@ -1,5 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The packets of a stream as a demuxer gives them, and their display order."""
+import numpy as np
+
 from .errors import TRANSCODE_ADVICE, UnsupportedStream
 
 _NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
@@ -57,6 +59,7 @@ class DemuxedPackets:
         self.packed = False
         self._times, self._shown, self._types = [], [], []
         self._segments, self._decoded, self._latest = [], None, None
+        self._is_timed = False
 
     def add(self, packet):
         """Take the next packet.
@@ -127,7 +130,34 @@ class DemuxedPackets:
             order = shown
         else:
             order = sorted(shown, key=self._place)
+            self._is_timed = bool(shown)
         return order, ''.join(self._types[n] for n in order)
+
+    def stamps(self):
+        """Return when each packet is shown, in units of the stream.
+
+        To be asked behind `display_order`. A segment begins one picture
+        behind the end of the last one.
+
+        Returns:
+            np.ndarray | None: int64 (N,); None if the order did not follow
+            from times.
+        """
+        if not self._is_timed:
+            return None
+        shown = np.array(self._shown)
+        stamps = np.array([time or 0 for time in self._times], np.int64)
+        edges = np.flatnonzero(np.diff(self._segments)) + 1
+        end = None
+        for first, stop in zip([0, *edges], [*edges, len(stamps)]):
+            times = np.sort(stamps[first:stop][shown[first:stop]])
+            if not len(times):
+                continue
+            shift = 0 if end is None else end - times[0]
+            stamps[first:stop] += shift
+            gap = np.median(np.diff(times)) if len(times) > 1 else 0
+            end = times[-1] + shift + int(gap)
+        return stamps
 
     def _place(self, number):
         return self._segments[number], self._times[number]

@@ -4,6 +4,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Optional
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ from mmfer.atomic import writing
 
 from .bitstreams import make_bitstream
 from .bytesource import ByteReader
-from .demuxed_packets import DemuxedPackets, picture_rate
+from .demuxed_packets import DemuxedPackets, is_raw, picture_rate
 from .errors import (TRANSCODE_ADVICE, CompressedVideoError, NoVideoStream,
                      UnsupportedCodec, UnsupportedStream)
 from .mp4 import read_sample_table
@@ -49,6 +50,9 @@ class VideoIndex:
             scatter them.
         packed (bool): Some packets hold two pictures (packed B-frames);
             `order` then names a packet twice.
+        stamps (np.ndarray | None): int64 (N,), when each packet is shown, in
+            units of `tick`; None if the file does not tell.
+        tick (float): Seconds.
         types (str): Picture types in display order if the packets were read
             while indexing, else ''. What is learnt later: `known_types`.
     """
@@ -67,6 +71,8 @@ class VideoIndex:
     payloads: dict = field(default_factory=dict)
     packed: bool = False
     types: str = ''
+    stamps: Optional[np.ndarray] = None
+    tick: float = 0.
 
     def __len__(self):
         return len(self.order)
@@ -78,6 +84,17 @@ class VideoIndex:
         Whoever reads packets with this index fills it in.
         """
         return list(self.types or '.' * len(self))
+
+    @cached_property
+    def times(self):
+        """When each picture is shown, float64 (L,) seconds since the first.
+
+        None if the file does not tell, or the index was stored without.
+        """
+        if self.stamps is None or not len(self.order):
+            return None
+        shown = self.stamps[self.order]
+        return (shown - shown[0]) * self.tick
 
     @classmethod
     def build(cls, source):
@@ -110,7 +127,8 @@ class VideoIndex:
                 order = order[table.size[order] > 0]
             return cls(table.codec, table.extradata, table.width,
                        table.height, table.rotation, table.fps, reader.length,
-                       table.position, table.size, table.key, order)
+                       table.position, table.size, table.key, order,
+                       stamps=table.time, tick=1 / table.scale)
         finally:
             if reader is not source:
                 reader.close()
@@ -132,6 +150,9 @@ class VideoIndex:
             size=self.size,
             key=self.key,
             order=self.order,
+            stamps=np.zeros(0, np.int64)
+            if self.stamps is None else self.stamps,
+            tick=self.tick,
             payload_numbers=np.array(numbers, np.int64),
             payloads=np.frombuffer(
                 b''.join(self.payloads[n] for n in numbers), np.uint8))
@@ -158,11 +179,14 @@ class VideoIndex:
                     end = position + int(size[number])
                     payloads[number] = data[position:end]
                     position = end
+                # Files of earlier versions have no times.
+                stamps = stored['stamps'] if 'stamps' in stored else []
                 return cls(
                     str(stored['codec']), stored['extradata'].tobytes(), width,
                     height, rotation, float(stored['fps']), file_size,
                     stored['position'], size, stored['key'], stored['order'],
-                    payloads, bool(packed), str(stored['types']))
+                    payloads, bool(packed), str(stored['types']),
+                    *([stamps, float(stored['tick'])] if len(stamps) else []))
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CompressedVideoError(
                 f'{os.fspath(path)}: not a video index of this version '
@@ -218,7 +242,8 @@ def _demux(reader):
             reader.length, np.array(packets.position, np.int64),
             np.array(packets.size, np.int64), np.array(packets.key, bool),
             np.array(order, np.int64), packets.payloads, packets.packed,
-            types)
+            types, None if is_raw(container) else packets.stamps(),
+            float(stream.time_base or 0))
 
 
 def _frame_rotation(reader):

@@ -16,9 +16,10 @@ from mmengine.registry import INFERENCERS, DefaultScope
 import mmfer
 from mmfer.apis import ClipPipeline, FERInferencer, UnsuitableConfig
 from mmfer.codec import CompressedVideo
-from mmfer.testing import face_like, flat, write_video
+from mmfer.testing import encode_packets, face_like, flat, write_video
 from mmfer.testing.moving_faces import (MovingFace, detector_of,
                                         moving_faces)
+from mmfer.testing.odd_streams import mux_packets
 
 REPOSITORY = Path(mmfer.__file__).resolve().parent.parent
 
@@ -140,6 +141,24 @@ def test_windows_of_a_file_come_as_a_stream(model_of, long_clip):
                           [w.scores for w in whole.faces[0].windows])
     with pytest.raises(ValueError, match='gone.mp4: no such file'):
         list(inferencer.stream('gone.mp4'))
+
+
+def test_windows_follow_the_times_of_the_file(model_of, tmp_path):
+    """25 pictures a second, then one each half second."""
+    packets, extradata = encode_packets(face_like(60), 'mpeg4',
+                                        global_header=True)
+    for number, packet in enumerate(packets):
+        packet.pts = packet.dts = number if number < 50 else \
+            50 + (number - 50) * 25 // 2
+    path = mux_packets(tmp_path / 'vfr.mp4', packets, 'mpeg4', (96, 80),
+                       extradata=extradata)
+    clip, = FERInferencer(**model_of, window=2., crop='none')(path)
+    windows = clip.faces[0].windows
+    assert [(w.first, w.last) for w in windows] == [(0, 49), (50, 53),
+                                                    (54, 57), (56, 59)]
+    assert np.allclose([w.start for w in windows], [0, 2, 4, 5], atol=.05)
+    assert np.allclose([w.end for w in windows], [1.96, 3.5, 5.5, 6.5],
+                       atol=.05)
 
 
 def test_memory_does_not_grow_with_the_length(model_of, tmp_path):

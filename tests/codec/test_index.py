@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from mmfer.codec import (CompressedVideo, CompressedVideoError, VideoIndex)
-from mmfer.testing import fingerprint, restless, write_video
+from mmfer.testing import (encode_packets, fingerprint, restless,
+                           write_video)
 from mmfer.testing.full_decode import read_packets
+from mmfer.testing.odd_streams import mux_packets
 
 
 FRAGMENTED = {'movflags': 'frag_keyframe+empty_moov+default_base_moof'}
@@ -181,3 +183,46 @@ def test_the_rate_is_that_of_the_stream(tmp_path, coding, suffix, container):
     path = write_video(tmp_path / ('a' + suffix), restless(31), coding, fps=30,
                        container=container)
     assert VideoIndex.build(path).fps == pytest.approx(30)
+
+
+# Seconds; the muxers round to their own units.
+UNEVEN = np.concatenate([np.arange(16) * 2, 43 + np.arange(10) * 13]) / 50
+
+
+@pytest.mark.parametrize('coding', ['h264_deblock', 'h264_bframes'])
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.ts'])
+def test_times_are_those_of_the_file(tmp_path, coding, suffix):
+    path = tmp_path / ('a' + suffix)
+    packets, extradata = encode_packets(restless(26), coding,
+                                        global_header=suffix != '.ts')
+    stamps = np.rint(UNEVEN * 50).astype(int)
+    shown = stamps[np.argsort(np.argsort([p.pts for p in packets]))]
+    delay = int((stamps - shown).max())  # none is shown before it is decoded
+    for packet, pts, dts in zip(packets, shown.tolist(), stamps.tolist()):
+        packet.pts, packet.dts = pts + delay, dts
+    mux_packets(path, packets, coding, (96, 80), 50, extradata)
+    index = VideoIndex.build(path)
+    assert np.allclose(index.times, UNEVEN, atol=1e-3)
+    index.save(tmp_path / 'a.npz')
+    assert np.array_equal(VideoIndex.load(tmp_path / 'a.npz').times,
+                          index.times)
+
+
+def test_an_index_stored_without_times_is_read(make_clip, tmp_path):
+    index = VideoIndex.build(make_clip('mpeg4', count=26))
+    index.save(tmp_path / 'new.npz')
+    with np.load(tmp_path / 'new.npz') as stored:
+        np.savez(tmp_path / 'old.npz', **{
+            name: stored[name] for name in stored.files
+            if name not in ('stamps', 'tick')})
+    old = VideoIndex.load(tmp_path / 'old.npz')
+    assert old.times is None and np.array_equal(old.order, index.order)
+    replace(index, stamps=None).save(tmp_path / 'none.npz')
+    assert VideoIndex.load(tmp_path / 'none.npz').times is None
+
+
+@pytest.mark.parametrize('coding, suffix', [('h264_deblock', '.h264'),
+                                            ('mpeg4_bframes', '.avi')])
+def test_times_may_be_unknown(make_clip, coding, suffix):
+    assert VideoIndex.build(
+        make_clip(coding, count=26, suffix=suffix)).times is None

@@ -233,6 +233,7 @@ def test_joined_recordings_follow_each_other(make_clip, tmp_path, coding):
                 types.append(alone.picture_types)
                 pictures += alone.frames_at([0, 5, 12])
         assert video.picture_types == ''.join(types)
+        assert np.allclose(video.times, np.arange(60) / 25)
         found = video.frames_at([0, 5, 12, 26, 31, 38, 40, 45, 52])
         assert all(map(np.array_equal, found, pictures))
 
