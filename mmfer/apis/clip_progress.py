@@ -58,6 +58,8 @@ class ClipProgress:
         read_windows (int): How many of them were read.
         failures (list): Windows that could not be read: first picture, the one
             behind the last, and the reason.
+        damaged (list): Windows of which pictures are damaged: first picture,
+            the one behind the last, and the number of damaged ones.
     """
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
@@ -72,6 +74,7 @@ class ClipProgress:
         self._facts: Dict[str, Any] = {}
         self._windows: Dict[int, List[WindowPrediction]] = {}
         self.failures: List[Tuple[int, int, str]] = []
+        self.damaged: List[Tuple[int, int, int]] = []
         self._seconds: Dict[str, float] = {}
 
     @contextmanager
@@ -166,19 +169,22 @@ class ClipProgress:
         error = self.error
         if error is None and not faces:
             error = self._why_nothing()
-        warnings = ()
-        if faces and self.failures:
-            told = '; '.join(
-                f'pictures {first} to {stop - 1}: {reason}'
-                for first, stop, reason in self.failures[:_TOLD])
-            more = ', …' if len(self.failures) > _TOLD else ''
-            warnings = (f'{len(self.failures)} windows could not be read: '
-                        f'{told}{more}', )
         return ClipPrediction(
             path=self.name, classes=self._classes,
             faces=() if error else tuple(faces), error=error,
-            warnings=() if error else warnings, seconds=dict(self._seconds),
-            **self._facts)
+            warnings=() if error else self._warnings(),
+            seconds=dict(self._seconds), **self._facts)
+
+    def _warnings(self) -> Tuple[str, ...]:
+        unread = [f'pictures {first} to {stop - 1}: {reason}'
+                  for first, stop, reason in self.failures]
+        harmed = [f'{count} of pictures {first} to {stop - 1}'
+                  for first, stop, count in self.damaged]
+        return tuple(
+            f'{_windows(len(found))} {what}: {"; ".join(found[:_TOLD])}'
+            f'{", …" if len(found) > _TOLD else ""}'
+            for what, found in (('could not be read', unread),
+                                ('with damaged pictures', harmed)) if found)
 
     def _is_believed(self, number: int) -> bool:
         return self.faces is None or (
@@ -202,6 +208,10 @@ class ClipProgress:
             return (f'{self.name}: no face stays for half of a window; take '
                     'shorter windows')
         return f'{self.name}: holds no window to predict'
+
+
+def _windows(count: int) -> str:
+    return '1 window' if count == 1 else f'{count} windows'
 
 
 def make_window(request: Request, scores: np.ndarray, offset: int = 0,

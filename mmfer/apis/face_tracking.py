@@ -6,6 +6,8 @@ pictures; B pictures, to which nothing refers, get the boxes in between. At
 the next I picture what is found there is matched to what was expected there
 by intersection over union, which keeps the number of a person.
 """
+from array import array
+from bisect import bisect_left
 from typing import Callable, Dict, List, Sequence
 
 import numpy as np
@@ -59,6 +61,7 @@ class FaceTracker:
         self._max_faces = max_faces
         self._next_face = 0
         self._next_look = 0.
+        self._unread = array('q')
         self._known: tuple = (None, None, None)
         self.active: List[TrackedFace] = []
         self.faces: Dict[int, TrackedFace] = {}
@@ -91,7 +94,7 @@ class FaceTracker:
                     self._next_look = time + self._interval
                 else:
                     self._hold(index + offset)
-            elif self.active and video.picture_type_at(index) in 'PS':
+            elif self.active:
                 self._follow(video, index, index + offset)
         for face in self.active:
             # The pictures behind the last P picture see the face there.
@@ -124,12 +127,27 @@ class FaceTracker:
             first = key + 1
         return first
 
+    def unread_in(self, first: int, stop: int) -> List[int]:
+        """List pictures that could not be read, or not without damage.
+
+        Those on which nobody was looked for or followed are not known.
+
+        Args:
+            first, stop (int): Numbers of pictures; the last one is outside.
+
+        Returns:
+            list[int]: Numbers, in order.
+        """
+        low, high = (bisect_left(self._unread, at) for at in (first, stop))
+        return self._unread[low:high].tolist()
+
     def forget(self, number: int) -> None:
         """Drop the boxes of past pictures, and faces that had no others.
 
         Args:
             number (int): The first picture that still matters.
         """
+        del self._unread[:bisect_left(self._unread, number)]
         for face in list(self.faces.values()):
             face.boxes.drop_before(number)
             if not face.boxes and face not in self.active:
@@ -150,6 +168,7 @@ class FaceTracker:
         try:
             picture = video.frame_at(index)
         except CompressedVideoError:
+            self._unread.append(number)
             self._hold(number)  # a damaged I picture tells nothing
             return
         self.looked += 1
@@ -188,8 +207,14 @@ class FaceTracker:
 
     def _follow(self, video, index, number):
         try:
-            residual = video.residual_at(index, otherwise='error')
+            kind = video.picture_type_at(index)
+            residual = video.residual_at(index, otherwise='error') \
+                if kind in 'PS' else None
         except CompressedVideoError:
+            kind, residual = '?', None
+        if kind == '?' or getattr(residual, 'damaged', False):
+            self._unread.append(number)
+        if residual is None:
             return  # a damaged picture tells nothing; the next one may
         if residual.motion is None:  # HEVC
             return

@@ -3,7 +3,8 @@
 import logging
 import os
 from collections import deque
-from typing import (Callable, Dict, Iterator, List, Optional, Tuple, Union)
+from typing import (Callable, Dict, Iterator, List, Optional, Sequence, Tuple,
+                    Union)
 
 import av
 
@@ -237,7 +238,9 @@ class FERInferencer:
                 with clip.stage('faces'):
                     tracked = tracker.settle(video, tracked, stop)
                     boxes = boxes_in(clip.faces.values(), video, first, stop)
-            requests = self.requests_in(clip, video, first, stop, boxes)
+            requests = self.requests_in(
+                clip, video, first, stop, boxes,
+                () if tracker is None else tracker.unread_in(first, stop))
             clip.read_windows += 1
             yield from requests
         if tracker is not None:
@@ -276,8 +279,9 @@ class FERInferencer:
         return self._detector
 
     def requests_in(self, clip: ClipProgress, video: CompressedVideo,
-                    first: int, stop: int,
-                    boxes: Dict[int, Optional[Box]]) -> List[Request]:
+                    first: int, stop: int, boxes: Dict[int, Optional[Box]],
+                    unread: Sequence[int] = (),
+                    offset: int = 0) -> List[Request]:
         """Read a window once and cut all faces out of it.
 
         Args:
@@ -285,26 +289,33 @@ class FERInferencer:
             video (CompressedVideo): Open.
             first, stop (int): Display indices; the last one is outside.
             boxes (dict): What to cut out by face; None takes all.
+            unread (Sequence[int]): Numbers of pictures that the tracker could
+                not read. Defaults to none.
+            offset (int): Number of the first picture of ``video``.
+                Defaults to 0.
 
         Returns:
-            list[Request]: One for each face; none for a damaged window.
+            list[Request]: One for each face; none for a window that cannot be
+            read.
         """
-        if not boxes:
-            return []
-        requests = []
+        requests, damaged = [], set(unread)
         seconds = clip.times.at(first), clip.times.at(stop - 1)
         with clip.stage('read'):
             try:
-                read = self.pipeline.read(video, first, stop)
+                read = self.pipeline.read(video, first, stop) if boxes else {}
             except (CompressedVideoError, OSError, av.FFmpegError) as error:
-                clip.failed(first, stop, error)
+                clip.failed(first + offset, stop + offset, error)
                 return []
+            damaged.update(
+                index + offset for index in read.pop('damaged_inds', ()))
             for face, box in boxes.items():
                 cropped = read if box is None else self.pipeline.cropped(
                     read, box, self.clip_size)
                 requests.append(
                     Request(clip, first, stop, face, box,
                             self.pipeline.finish(cropped), seconds))
+        if damaged:
+            clip.damaged.append((first + offset, stop + offset, len(damaged)))
         clip.waiting += len(requests)
         return requests
 

@@ -126,7 +126,10 @@ class _LiveReader:
         Returns:
             list[WindowPrediction]: One for each face.
         """
-        clip, failed = self._clip, len(self._clip.failures)
+        clip = self._clip
+        if not self._keeps:
+            self._forget(span.first)
+        failed = len(clip.failures)
         try:
             if span.is_broken:
                 raise CompressedVideoError('the time of the stream ran '
@@ -138,7 +141,7 @@ class _LiveReader:
         except CompressedVideoError as error:
             clip.failed(span.first, span.stop, error)
         if len(clip.failures) > failed:
-            self._count_failure(span)
+            self._count_failure()
             return []
         if not requests:
             return []  # nobody is there
@@ -154,11 +157,15 @@ class _LiveReader:
             from .inferencer import no_face
             self._clip.error = no_face(self._clip.name, self._tracker)
 
-    def _count_failure(self, span):
-        """Note the failure by its numbers in the stream, not in the part."""
-        _, _, reason = self._clip.failures.pop()
-        if self._keeps:
-            self._clip.failures.append((span.first, span.stop, reason))
+    def _forget(self, number):
+        """Of a stream without end, nothing is kept that nobody asks for."""
+        self._clip.failures.clear()
+        self._clip.damaged.clear()
+        if self._tracker is not None:
+            self._tracker.forget(number)
+
+    def _count_failure(self):
+        _, _, reason = self._clip.failures[-1]
         self._failures += 1
         if self._failures >= _FAILURES:
             raise CompressedVideoError(
@@ -175,15 +182,15 @@ class _LiveReader:
                 clip.faces = self._tracker.faces
             clip.opened(video)
         clip.times = picture_times(video)
-        stop, boxes = len(video), {0: None}
+        stop, boxes, unread = len(video), {0: None}, ()
         if self._tracker is not None:
             with clip.stage('faces'):
                 self._tracker.advance(
                     video, max(self._tracked - gone, 0), stop, gone,
                     span.packets[0].time)
                 self._tracked = gone + stop
-                if not self._keeps:
-                    self._tracker.forget(gone)
+                unread = self._tracker.unread_in(gone, gone + stop)
                 boxes = boxes_in(self._tracker.faces.values(), video, 0, stop,
                                  gone)
-        return inferencer.requests_in(clip, video, 0, stop, boxes)
+        return inferencer.requests_in(clip, video, 0, stop, boxes, unread,
+                                      gone)

@@ -361,6 +361,47 @@ def test_a_file_that_ends_early_costs_the_windows_behind(model_of, tmp_path):
                        full.faces[0].windows[0].scores, atol=1e-6)
 
 
+def test_a_file_that_ends_early_keeps_its_faces(model_of, two_faces,
+                                                tmp_path):
+    path, frames, boxes = two_faces
+    whole = write_video(tmp_path / 'whole.mp4', frames, 'mpeg4',
+                        container_options={'movflags': 'faststart'})
+    data = Path(whole).read_bytes()
+    (tmp_path / 'cut.mp4').write_bytes(data[:len(data) * 6 // 10])
+    clip, = FERInferencer(**model_of, window=.8, crop='face',
+                          detector=detector_of(boxes, frames))(
+                              tmp_path / 'cut.mp4')
+    assert clip.error is None
+    assert [(f.face, len(f.windows)) for f in clip.faces] == [(0, 1), (1, 1)]
+    assert '2 windows could not be read: pictures 20 to 39' in clip.warnings[0]
+
+
+@pytest.mark.parametrize('crop, mode', [('face', 'chained'),
+                                        ('none', 'single')])
+def test_damaged_pictures_are_told(model_of, two_faces, crop, mode):
+    path, frames, boxes = two_faces
+    cfg = Config.fromfile(model_of['config'])
+    cfg.test_pipeline[2].mode = mode
+    inferencer = FERInferencer(
+        cfg, model_of['checkpoint'], window=.8, crop=crop,
+        detector=detector_of(boxes, frames))
+    assert not inferencer(path)[0].warnings
+    with CompressedVideo(path) as video:
+        index, order = video.index, video.index.order
+    data = bytearray(Path(path).read_bytes())
+    read = (20 + (np.arange(8) + .5) * 20 / 8).astype(int).tolist()
+    for number in [at for at in read if at % 12][:3]:  # P pictures
+        at, size = (int(column[order[number]])
+                    for column in (index.position, index.size))
+        middle = at + size // 2
+        data[middle:middle + 40] = bytes(40)
+    clip, = inferencer(bytes(data))
+    warning, = clip.warnings
+    assert warning.startswith('1 window with damaged pictures: 3 of pictures '
+                              '20 to 39')
+    assert '\n' not in warning and clip.faces
+
+
 class TestRefused:
 
     def test_a_checkpoint_that_holds_code(self, model_of, tmp_path):
