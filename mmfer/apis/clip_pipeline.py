@@ -219,6 +219,19 @@ def _resized(planes: np.ndarray, size: int) -> np.ndarray:
     return resized if resized.ndim == 3 else resized[:, :, None]
 
 
+def dataset_meta(meta: dict) -> dict:
+    """Return what a checkpoint tells about the data of its training.
+
+    Args:
+        meta (dict): ``meta`` of the checkpoint.
+
+    Returns:
+        dict: Empty where it tells nothing.
+    """
+    found = meta.get('dataset_meta')
+    return found if isinstance(found, dict) else {}
+
+
 def class_names(meta: dict, cfg: Config, count: int) -> Tuple[str, ...]:
     """Find the names of a model's classes.
 
@@ -234,7 +247,7 @@ def class_names(meta: dict, cfg: Config, count: int) -> Tuple[str, ...]:
         UnsuitableConfig: There are names, but not as many.
     """
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    for names in (meta.get('dataset_meta', {}).get('classes'),
+    for names in (dataset_meta(meta).get('classes'),
                   dataset.get('classes'),
                   (dataset.get('metainfo') or {}).get('classes')):
         if names:

@@ -420,6 +420,26 @@ class TestRefused:
         with pytest.raises(UnsuitableConfig, match='weights do not fit'):
             FERInferencer(cfg, model_of['checkpoint'])
 
+    def test_a_checkpoint_that_tells_nothing_of_its_data(self, model_of,
+                                                         tmp_path):
+        state = torch.load(model_of['checkpoint'], weights_only=True)
+        torch.save(dict(state, meta=dict(dataset_meta=None)),
+                   tmp_path / 'none.pth')
+        names = FERInferencer(model_of['config'],
+                              tmp_path / 'none.pth').classes
+        assert len(names) == 3
+
+    @pytest.mark.parametrize('content, word', [
+        ({0: torch.zeros(1)}, 'holds no weights'), ([1, 2], 'no weights'),
+        ({'cls_head.fc_cls.bias': 3}, 'weights do not fit')])
+    def test_a_checkpoint_of_something_else(self, model_of, tmp_path, content,
+                                            word):
+        torch.save(content, tmp_path / 'other.pth')
+        with pytest.raises(UnsuitableConfig, match=word) as caught:
+            FERInferencer(model_of['config'], tmp_path / 'other.pth')
+        assert 'other.pth' in str(caught.value)
+        assert '\n' not in str(caught.value)
+
     def test_missing_files(self, model_of):
         for arguments in (('gone.py', ), (model_of['config'], 'gone.pth')):
             with pytest.raises(UnsuitableConfig, match='gone.*: no such'):
@@ -433,6 +453,7 @@ class TestRefused:
 
     @pytest.mark.parametrize('wrong, word', [
         (dict(window=0), 'window'), (dict(stride=1), 'stride'),
+        (dict(window=float('inf')), 'window'),
         (dict(crop='clip'), 'crop'), (dict(batch_size=0), 'batch_size'),
         (dict(device='tpu9'), 'tpu9'), (dict(clip_size=-1), 'clip_size')])
     def test_settings_out_of_range(self, model_of, wrong, word):
