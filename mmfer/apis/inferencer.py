@@ -15,7 +15,8 @@ from mmfer.registry import INFERENCERS
 from .clip_pipeline import ClipPipeline
 from .clip_progress import ClipProgress, Request, classify, one_line
 from .clip_sources import Inputs, Source, expand_inputs, is_stream
-from .face_tracking import FaceTracker, window_box
+from .face_tracking import FaceTracker
+from .faces_of_windows import boxes_in, no_face
 from .network import load_config, load_network
 from .prediction import ClipPrediction, WindowPrediction
 from .windows import check_seconds
@@ -318,50 +319,3 @@ class FERInferencer:
             clip.damaged.append((first + offset, stop + offset, len(damaged)))
         clip.waiting += len(requests)
         return requests
-
-
-def boxes_in(faces, video: CompressedVideo, first: int, stop: int,
-             offset: int = 0) -> Dict[int, Box]:
-    """Choose the boxes of a window.
-
-    Args:
-        faces (Iterable[TrackedFace]): Who may be there.
-        video (CompressedVideo): Open.
-        first, stop (int): Display indices; the last one is outside.
-        offset (int): Number of the first picture of ``video``.
-            Defaults to 0.
-
-    Returns:
-        dict: Left, top, right, bottom by face, for those who are there long
-        enough and were not a false alarm.
-    """
-    found = {}
-    for face in faces:
-        if face.is_confirmed:
-            box = window_box(face.boxes, first + offset, stop + offset,
-                             video.width, video.height)
-            if box is not None:
-                found[face.face] = box
-    return dict(sorted(found.items()))
-
-
-def no_face(name: str, tracker: FaceTracker) -> Optional[str]:
-    """Say that nobody was found, if so.
-
-    Args:
-        name (str): The file.
-        tracker (FaceTracker): Who looked.
-
-    Returns:
-        str | None: One line; None if there was somebody.
-    """
-    if tracker.faces:
-        return None
-    if tracker.false_alarms:
-        return (f'{name}: no face that was found on an I picture was found on '
-                'the next one that was looked at, so each counts as a false '
-                'alarm; encode it with an I picture every second '
-                '(mmfer.codec.transcode), or take crop none')
-    return (f'{name}: no face was found on the {tracker.looked} I pictures '
-            'that were looked at; if a face fills the picture take crop none, '
-            'otherwise another detector')

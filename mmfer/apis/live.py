@@ -8,6 +8,7 @@ from mmfer.codec import (CompressedVideo, CompressedVideoError,
                          NoVideoStream)
 from .clip_progress import ClipProgress, classify, make_window
 from .face_tracking import FaceTracker
+from .faces_of_windows import boxes_in, no_face
 from .live_packets import (DIRECT, DirectPackets, EncodedPackets, LivePacket,
                            PacketSource, error_text, open_live)
 from .live_spans import LiveSpan, LiveSpans
@@ -154,7 +155,6 @@ class _LiveReader:
     def finish(self) -> None:
         """Note that nobody was there, if so."""
         if self._tracker is not None:
-            from .inferencer import no_face
             self._clip.error = no_face(self._clip.name, self._tracker)
 
     def _forget(self, number):
@@ -173,7 +173,6 @@ class _LiveReader:
                 "pictures anew: encode='h264'")
 
     def _requests(self, video, span):
-        from .inferencer import boxes_in
         inferencer, clip, gone = self._inferencer, self._clip, span.first
         if not self.begun:
             self.begun = True

@@ -196,7 +196,8 @@ class EncodedPackets(PacketSource):
                              f'{", ".join(ENCODERS)}')
         self._container = container
         self._stream = container.streams.video[0]
-        self._rate = Fraction(_rate_of(container, self._stream)).limit_denominator(60000)
+        self._rate = Fraction(
+            _rate_of(container, self._stream)).limit_denominator(60000)
         self.fps = float(self._rate)
         self._codec = codec
         self._group = max(1, round(window * self.fps))

@@ -225,9 +225,9 @@ def _demux(reader):
         except IndexError:  # PyAV knows the streams of the beginning alone
             raise UnsupportedStream(
                 f'{reader.name}: another stream begins behind packet '
-                f'{len(packets.size)}, as in recordings that were joined; '
-                'predict them one by one, or join them anew (ffmpeg -f '
-                'concat)') from None
+                f'{len(packets.size)}, as where recordings were joined; take '
+                'them one by one, or remux the first stream alone (ffmpeg -i '
+                'FILE -map 0:v:0 -c copy copy.mp4)') from None
         except (av.FFmpegError, UnicodeDecodeError, MemoryError):
             pass  # what was read before the damage is still good
         if not packets.size:
