@@ -80,7 +80,8 @@ class ClipPipeline:
 
         Returns:
             dict: The sample behind the reading transform: ``imgs``, …, and
-            ``damaged_inds``, the pictures whose residuals are damaged.
+            ``damaged_inds``, the pictures whose residuals are damaged or
+            whose header cannot be read, as far as they were asked for.
 
         Raises:
             CompressedVideoError: The window cannot be read.
@@ -94,7 +95,9 @@ class ClipPipeline:
         results['clip_starts'] = results['clip_starts'] + first
         results['video'] = watched = _Watched(video)
         results = self._reader_of(first)(results)
-        return dict(results, damaged_inds=sorted(watched.damaged))
+        kinds = video.index.known_types
+        unread = {at for at in range(first, stop) if kinds[at] == '?'}
+        return dict(results, damaged_inds=sorted(watched.damaged | unread))
 
     def _reader_of(self, first: int):
         """A chain from a fixed picture starts there within the window."""

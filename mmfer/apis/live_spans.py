@@ -57,7 +57,8 @@ class LiveSpans:
         self._seconds = seconds
         self._held: List[LivePacket] = []
         self._begin = 0.
-        self._shift, self._last = 0., None  # type: float, Optional[float]
+        self._shift = 0.
+        self._last: Optional[float] = None
         self.count = 0
 
     def __iter__(self) -> Iterator[LiveSpan]:

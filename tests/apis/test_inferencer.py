@@ -376,9 +376,10 @@ def test_a_file_that_ends_early_keeps_its_faces(model_of, two_faces,
     assert '2 windows could not be read: pictures 20 to 39' in clip.warnings[0]
 
 
-@pytest.mark.parametrize('crop, mode', [('face', 'chained'),
-                                        ('none', 'single')])
-def test_damaged_pictures_are_told(model_of, two_faces, crop, mode):
+@pytest.mark.parametrize('crop, mode, zeros', [
+    ('face', 'chained', 40), ('none', 'single', 40),
+    ('none', 'chained', 9999)])
+def test_damaged_pictures_are_told(model_of, two_faces, crop, mode, zeros):
     path, frames, boxes = two_faces
     cfg = Config.fromfile(model_of['config'])
     cfg.test_pipeline[2].mode = mode
@@ -393,8 +394,8 @@ def test_damaged_pictures_are_told(model_of, two_faces, crop, mode):
     for number in [at for at in read if at % 12][:3]:  # P pictures
         at, size = (int(column[order[number]])
                     for column in (index.position, index.size))
-        middle = at + size // 2
-        data[middle:middle + 40] = bytes(40)
+        middle = at + max(0, (size - zeros) // 2)
+        data[middle:middle + min(size, zeros)] = bytes(min(size, zeros))
     clip, = inferencer(bytes(data))
     warning, = clip.warnings
     assert warning.startswith('1 window with damaged pictures: 3 of pictures '
