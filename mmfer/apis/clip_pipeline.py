@@ -7,7 +7,7 @@ of the config and do what they do in a test, so a window that is the whole
 file gives the sample of the test.
 """
 import copy
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Set, Tuple
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from mmfer.datasets.preparation.crop import Box, cut
 
 _OPENING, _SAMPLING = 'OpenCompressedVideo', 'SampleSegments'
 _READING = ('ReadResiduals', 'ReadFrames')
+_RESIDUALS = ('residuals_at', 'chained_at', 'accumulated_at')
 #: Where nothing tells how large the clips of the training were.
 _CLIP_SIZE = 224
 _MULTIPLE = 16
@@ -78,7 +79,9 @@ class ClipPipeline:
             first, stop (int): Display indices; the last one is outside.
 
         Returns:
-            dict: The sample behind the reading transform: ``imgs``, ….
+            dict: The sample behind the reading transform: ``imgs``, …, and
+            ``damaged_inds``, the pictures whose residuals are damaged or
+            whose header cannot be read, as far as they were asked for.
 
         Raises:
             CompressedVideoError: The window cannot be read.
@@ -90,8 +93,11 @@ class ClipPipeline:
         results = self._sampler(results)
         results['frame_inds'] = results['frame_inds'] + first
         results['clip_starts'] = results['clip_starts'] + first
-        results['video'] = _Open(video)
-        return self._reader_of(first)(results)
+        results['video'] = watched = _Watched(video)
+        results = self._reader_of(first)(results)
+        kinds = video.index.known_types
+        unread = {at for at in range(first, stop) if kinds[at] == '?'}
+        return dict(results, damaged_inds=sorted(watched.damaged | unread))
 
     def _reader_of(self, first: int):
         """A chain from a fixed picture starts there within the window."""
@@ -166,17 +172,37 @@ class ClipPipeline:
         return _CLIP_SIZE
 
 
-class _Open:
-    """A video that the reading transform does not close."""
+class _Watched:
+    """A video that the reading transform does not close.
+
+    It notes which of the residuals that are read are damaged.
+    """
 
     def __init__(self, video: CompressedVideo) -> None:
         self._video = video
+        self.damaged: Set[int] = set()
 
-    def __enter__(self) -> CompressedVideo:
-        return self._video
+    def __enter__(self) -> '_Watched':
+        return self
 
     def __exit__(self, *_) -> None:
         pass
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._video, name)
+        return self._noting(found) if name in _RESIDUALS else found
+
+    def __len__(self) -> int:
+        return len(self._video)
+
+    def _noting(self, read: Callable) -> Callable:
+        def noted(*args, **options):
+            residuals = read(*args, **options)
+            self.damaged.update(
+                one.index for one in residuals if one.damaged)
+            return residuals
+
+        return noted
 
 
 def _side(scale) -> int:
@@ -196,6 +222,19 @@ def _resized(planes: np.ndarray, size: int) -> np.ndarray:
     return resized if resized.ndim == 3 else resized[:, :, None]
 
 
+def dataset_meta(meta: dict) -> dict:
+    """Return what a checkpoint tells about the data of its training.
+
+    Args:
+        meta (dict): ``meta`` of the checkpoint.
+
+    Returns:
+        dict: Empty where it tells nothing.
+    """
+    found = meta.get('dataset_meta')
+    return found if isinstance(found, dict) else {}
+
+
 def class_names(meta: dict, cfg: Config, count: int) -> Tuple[str, ...]:
     """Find the names of a model's classes.
 
@@ -211,7 +250,7 @@ def class_names(meta: dict, cfg: Config, count: int) -> Tuple[str, ...]:
         UnsuitableConfig: There are names, but not as many.
     """
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    for names in (meta.get('dataset_meta', {}).get('classes'),
+    for names in (dataset_meta(meta).get('classes'),
                   dataset.get('classes'),
                   (dataset.get('metainfo') or {}).get('classes')):
         if names:

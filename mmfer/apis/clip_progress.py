@@ -3,16 +3,16 @@
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from mmfer.codec import CompressedVideo
 from mmfer.datasets.preparation.crop import Box
-from .face_tracking import TrackedFace
 from .prediction import (ClipPrediction, FaceBox, FacePrediction,
                          WindowPrediction)
-from .windows import ASSUMED_FPS
+from .tracked_face import TrackedFace
+from .windows import PictureTimes, picture_times
 
 _TOLD = 3  # reasons that a warning lists
 
@@ -27,6 +27,7 @@ class Request:
         face (int): The number of the face.
         box (tuple[int], optional): Left, top, right, bottom that was cut out.
         sample (dict): What the network reads.
+        seconds (tuple[float]): When the first and the last picture are shown.
     """
 
     clip: 'ClipProgress'
@@ -35,6 +36,7 @@ class Request:
     face: int
     box: Optional[Box]
     sample: Dict[str, Any]
+    seconds: Tuple[float, float]
 
 
 class ClipProgress:
@@ -46,27 +48,33 @@ class ClipProgress:
 
     Attributes:
         error (str | None): Why there will be no answer.
-        faces (dict): Tracked faces by number; empty if not looked for.
+        faces (dict | None): Tracked faces by number, without false alarms;
+            None if not looked for.
         is_read (bool): Whether all windows were read.
         waiting (int): Windows without scores.
+        times (PictureTimes | None): When pictures are shown, once a video
+            was opened: the file, or the last part of a stream.
         planned (int): Windows of the file.
         read_windows (int): How many of them were read.
         failures (list): Windows that could not be read: first picture, the one
             behind the last, and the reason.
+        damaged (list): Windows of which pictures are damaged: first picture,
+            the one behind the last, and the number of damaged ones.
     """
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
         self.name = name
         self.error: Optional[str] = None
-        self.faces: Dict[int, TrackedFace] = {}
+        self.faces: Optional[Dict[int, TrackedFace]] = None
         self.is_read = False
         self.waiting = 0
+        self.times: Optional[PictureTimes] = None
         self.planned = self.read_windows = 0
         self._classes = tuple(classes)
         self._facts: Dict[str, Any] = {}
-        self._fps = 0.
         self._windows: Dict[int, List[WindowPrediction]] = {}
         self.failures: List[Tuple[int, int, str]] = []
+        self.damaged: List[Tuple[int, int, int]] = []
         self._seconds: Dict[str, float] = {}
 
     @contextmanager
@@ -97,10 +105,19 @@ class ClipProgress:
         Args:
             video (CompressedVideo): Open.
         """
-        self._fps = video.fps
+        self.times = picture_times(video)
         self._facts = dict(
             fps=video.fps, width=video.width, height=video.height,
             frames=len(video), codec=video.codec)
+
+    def has_come(self, count: int) -> None:
+        """Note how many pictures of a stream there were until now.
+
+        Args:
+            count (int): Since it began.
+        """
+        if self._facts:
+            self._facts['frames'] = count
 
     def failed(self, first: int, stop: int, reason: Exception) -> None:
         """Note a window that could not be read.
@@ -122,7 +139,7 @@ class ClipProgress:
         Returns:
             WindowPrediction: The window.
         """
-        window = make_window(request, scores, self._fps)
+        window = make_window(request, scores)
         self.keep(window)
         self.waiting -= 1
         return window
@@ -152,29 +169,33 @@ class ClipProgress:
         error = self.error
         if error is None and not faces:
             error = self._why_nothing()
-        warnings = ()
-        if faces and self.failures:
-            told = '; '.join(
-                f'pictures {first} to {stop - 1}: {reason}'
-                for first, stop, reason in self.failures[:_TOLD])
-            more = ', …' if len(self.failures) > _TOLD else ''
-            warnings = (f'{len(self.failures)} windows could not be read: '
-                        f'{told}{more}', )
         return ClipPrediction(
             path=self.name, classes=self._classes,
             faces=() if error else tuple(faces), error=error,
-            warnings=() if error else warnings, seconds=dict(self._seconds),
-            **self._facts)
+            warnings=() if error else self._warnings(),
+            seconds=dict(self._seconds), **self._facts)
+
+    def _warnings(self) -> Tuple[str, ...]:
+        unread = [f'pictures {first} to {stop - 1}: {reason}'
+                  for first, stop, reason in self.failures]
+        harmed = [f'{count} of pictures {first} to {stop - 1}'
+                  for first, stop, count in self.damaged]
+        return tuple(
+            f'{_windows(len(found))} {what}: {"; ".join(found[:_TOLD])}'
+            f'{", …" if len(found) > _TOLD else ""}'
+            for what, found in (('could not be read', unread),
+                                ('with damaged pictures', harmed)) if found)
 
     def _is_believed(self, number: int) -> bool:
-        return number not in self.faces or self.faces[number].is_confirmed
+        return self.faces is None or (
+            number in self.faces and self.faces[number].is_confirmed)
 
     def _face(self, number: int,
               windows: List[WindowPrediction]) -> FacePrediction:
         # In float64, so that the order of the sum leaves no trace.
         scores = np.mean([window.scores for window in windows], 0,
                          dtype=np.float64).astype(np.float32)
-        face = self.faces.get(number)
+        face = (self.faces or {}).get(number)
         return FacePrediction(
             face=number, label=self._classes[int(scores.argmax())],
             scores=scores, windows=tuple(windows),
@@ -189,24 +210,26 @@ class ClipProgress:
         return f'{self.name}: holds no window to predict'
 
 
-def make_window(request: Request, scores: np.ndarray, fps: float,
-                offset: int = 0, start: float = 0.) -> WindowPrediction:
+def _windows(count: int) -> str:
+    return '1 window' if count == 1 else f'{count} windows'
+
+
+def make_window(request: Request, scores: np.ndarray, offset: int = 0,
+                start: float = 0.) -> WindowPrediction:
     """Make the answer of a window.
 
     Args:
         request (Request): Which window.
         scores (np.ndarray): float32 (K, ).
-        fps (float): Pictures a second, 0 if unknown.
         offset (int): Number of the first picture. Defaults to 0.
         start (float): Time of the first picture. Defaults to 0.
 
     Returns:
         WindowPrediction: The window.
     """
-    rate = fps or ASSUMED_FPS
+    begin, end = request.seconds
     return WindowPrediction(
-        start=start + request.first / rate,
-        end=start + (request.stop - 1) / rate,
+        start=start + begin, end=start + end,
         first=request.first + offset, last=request.stop - 1 + offset,
         scores=np.asarray(scores, np.float32), face=request.face,
         crop=_as_face_box(request.box))
@@ -254,12 +277,12 @@ def _batches(requests, size) -> List[List[Request]]:
     return batches
 
 
-def one_line(name: str, error: Exception) -> str:
+def one_line(name: str, error: Union[Exception, str]) -> str:
     """Say in one line what is wrong with a file.
 
     Args:
         name (str): The file.
-        error (Exception): What was raised.
+        error (Exception | str): What was raised.
 
     Returns:
         str: It names the file.

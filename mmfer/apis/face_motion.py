@@ -8,6 +8,7 @@ _CELL = 8  # pixels of a cell of Residual.motion
 _INNER = .8  # share of a box's sides that shows face rather than background
 _FEWEST_CELLS = 4
 _FEWEST_CELLS_TO_SCALE = 16
+_SHARE_THAT_MOVES = .25
 _LARGEST_ZOOM = 1.06  # of one predicted picture
 _ROUNDS = 5
 _FREE_JUMP = 2.  # pixels that a face may always jump
@@ -57,6 +58,26 @@ def moved_box(references: Sequence[np.ndarray],
         moved = _chosen([_carried(box, pivot, zoom, shift)
                          for box in references], references[0], expected)
     return moved
+
+
+def shows_movement(box: np.ndarray, motion: np.ndarray,
+                   inter: Optional[np.ndarray]) -> bool:
+    """Tell whether something moves inside a box, as living faces do.
+
+    An empty picture is copied from the last one, without vectors.
+
+    Args:
+        box (np.ndarray): float64 (4, ), left, top, right, bottom.
+        motion (np.ndarray): float32 (H/8, W/8, 2), see :func:`moved_box`.
+        inter (np.ndarray, optional): bool (H/8, W/8), likewise.
+
+    Returns:
+        bool: True if at least a quarter of the cells have moved.
+    """
+    _, vectors = _cells_inside(box, motion, None)
+    _, coded = _cells_inside(box, motion, inter)
+    moves = int(coded.any(1).sum())
+    return moves >= max(_FEWEST_CELLS, _SHARE_THAT_MOVES * len(vectors))
 
 
 def _centre(box):

@@ -6,16 +6,17 @@ pictures; B pictures, to which nothing refers, get the boxes in between. At
 the next I picture what is found there is matched to what was expected there
 by intersection over union, which keeps the number of a person.
 """
-from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence
+from array import array
+from bisect import bisect_left
+from typing import Callable, Dict, List, Sequence
 
 import numpy as np
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.datasets.preparation.crop import FaceTrack, clip_box, fit_box
-from .face_motion import moved_box
 from .prediction import BoxTrack
-from .windows import ASSUMED_FPS
+from .tracked_face import REFERENCES, TrackedFace
+from .windows import picture_times
 
 #: Margin of the crop, the same as that of tools/data/prepare.py.
 MARGIN = .3
@@ -23,73 +24,7 @@ MARGIN = .3
 LEAST_PRESENCE = .5
 _SAME = .3  # intersection over union of two boxes of one person
 _DUPLICATE = .4  # of two answers of a detector
-_REFERENCES = 3  # pictures that x264 refers to by default
 _PATIENCE = 2  # a face missed on so many I pictures in a row is gone
-
-
-@dataclass
-class TrackedFace:
-    """A person in a video.
-
-    Args:
-        face (int): The number.
-        box (np.ndarray): float64 (4, ), left, top, right, bottom now.
-        hits (int): On how many I pictures it was found.
-        missed (int): On how many it was missed since then.
-        boxes (BoxTrack): Where it was, by display index.
-    """
-
-    face: int
-    box: np.ndarray
-    hits: int = 1
-    missed: int = 0
-    boxes: BoxTrack = field(default_factory=BoxTrack)
-
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether it was found again, or was not looked for again yet."""
-        return self.hits > 1 or not self.missed
-
-    def note(self, index: int, box: np.ndarray) -> None:
-        """Keep a box; pictures since the last one lie in between."""
-        # Numbers come in order, so the last one is that of the last picture.
-        last = self._last
-        if last is not None and last[0] < index - 1:
-            for between in range(last[0] + 1, index):
-                share = (between - last[0]) / (index - last[0])
-                self._add(between, last[1] + share * (box - last[1]))
-        self._add(index, box)
-        self._last = index, box
-
-    _last: Optional[tuple] = None
-    _references: List[tuple] = field(default_factory=list)
-
-    def found_at(self, index: int, box: np.ndarray) -> None:
-        """Take the box of an I picture, to which the next ones refer."""
-        self.box = box
-        self._references = [(index, box)]
-        self.note(index, box)
-
-    def follow(self, index: int, residual, references: int) -> None:
-        """Take the box that follows from the vectors of a P picture.
-
-        Args:
-            index (int): Its number.
-            residual (Residual): Of the picture.
-            references (int): Pictures to which it may refer.
-        """
-        expected = None
-        if len(self._references) > 1 and references > 1:
-            (last, box), (before, earlier) = self._references[:2]
-            expected = box + (box - earlier) * (index - last) / (last - before)
-        self.box = moved_box([box for _, box in self._references[:references]],
-                             residual.motion, residual.inter, expected)
-        self._references = [(index, self.box), *self._references][:_REFERENCES]
-        self.note(index, self.box)
-
-    def _add(self, index, box):
-        self.boxes.add(
-            index, (*box[:2].tolist(), *(box[2:] - box[:2]).tolist()))
 
 
 class FaceTracker:
@@ -106,7 +41,10 @@ class FaceTracker:
 
     Attributes:
         active (list[TrackedFace]): Faces that are there now.
+        faces (dict[int, TrackedFace]): All that were ever there, by number,
+            without false alarms.
         looked (int): Number of I pictures that were looked at.
+        false_alarms (int): Faces that were not found a second time.
     """
 
     def __init__(self,
@@ -123,15 +61,18 @@ class FaceTracker:
         self._max_faces = max_faces
         self._next_face = 0
         self._next_look = 0.
-        self._known: tuple = (None, None)
+        self._unread = array('q')
+        self._known: tuple = (None, None, None)
         self.active: List[TrackedFace] = []
-        self.looked = 0
+        self.faces: Dict[int, TrackedFace] = {}
+        self.looked = self.false_alarms = 0
 
     def advance(self,
                 video: CompressedVideo,
                 first: int,
                 stop: int,
-                offset: int = 0) -> None:
+                offset: int = 0,
+                start: float = 0.) -> None:
         """Go on by some pictures.
 
         Args:
@@ -140,31 +81,83 @@ class FaceTracker:
                 outside.
             offset (int): Number of the first picture of ``video`` within the
                 whole, for streams that come in parts. Defaults to 0.
+            start (float): Its time in seconds. Defaults to 0.
         """
-        keyframes = self._keyframes(video)
+        keyframes, times = self._facts(video)
         keys = set(keyframes[(keyframes >= first)
                              & (keyframes < stop)].tolist())
-        rate = video.fps or ASSUMED_FPS
         for index in range(first, stop):
-            time = (index + offset) / rate
             if index in keys:
+                time = start + times.at(index)
                 if self._is_due(time):
                     self._look(video, index, index + offset)
                     self._next_look = time + self._interval
                 else:
                     self._hold(index + offset)
-            elif self.active and video.picture_type_at(index) in 'PS':
+            elif self.active:
                 self._follow(video, index, index + offset)
         for face in self.active:
             # The pictures behind the last P picture see the face there.
-            if stop + offset - 1 not in face.boxes:
+            if face.last_noted < stop + offset - 1:
                 face.note(stop + offset - 1, face.box)
 
-    def _keyframes(self, video):
-        """Of hours of video they are not counted anew for every window."""
+    def settle(self, video: CompressedVideo, first: int, stop: int) -> int:
+        """Go on until it is known who is there on some pictures.
+
+        Who is there between two I pictures is told by the second one, and
+        who was missed on it by the next that is looked at.
+
+        Args:
+            video (CompressedVideo): Open.
+            first (int): Display index behind the pictures that were seen.
+            stop (int): Display index behind the pictures that matter.
+
+        Returns:
+            int: Display index behind the pictures that were seen now.
+        """
+        if first < stop:
+            self.advance(video, first, stop)
+            first = stop
+        keyframes, _ = self._facts(video)
+        for key in keyframes[keyframes >= first].tolist():
+            if not any(face.found_last < stop - 1 for face in self.active
+                       if self._redetect):
+                break
+            self.advance(video, first, key + 1)
+            first = key + 1
+        return first
+
+    def unread_in(self, first: int, stop: int) -> List[int]:
+        """List pictures that could not be read, or not without damage.
+
+        Those on which nobody was looked for or followed are not known.
+
+        Args:
+            first, stop (int): Numbers of pictures; the last one is outside.
+
+        Returns:
+            list[int]: Numbers, in order.
+        """
+        low, high = (bisect_left(self._unread, at) for at in (first, stop))
+        return self._unread[low:high].tolist()
+
+    def forget(self, number: int) -> None:
+        """Drop the boxes of past pictures, and faces that had no others.
+
+        Args:
+            number (int): The first picture that still matters.
+        """
+        del self._unread[:bisect_left(self._unread, number)]
+        for face in list(self.faces.values()):
+            face.boxes.drop_before(number)
+            if not face.boxes and face not in self.active:
+                del self.faces[face.face]
+
+    def _facts(self, video):
+        """Key pictures and times, not made anew for every window."""
         if self._known[0] is not video:
-            self._known = video, video.keyframes
-        return self._known[1]
+            self._known = video, video.keyframes, picture_times(video)
+        return self._known[1:]
 
     def _is_due(self, time: float) -> bool:
         if not self.active:
@@ -175,6 +168,7 @@ class FaceTracker:
         try:
             picture = video.frame_at(index)
         except CompressedVideoError:
+            self._unread.append(number)
             self._hold(number)  # a damaged I picture tells nothing
             return
         self.looked += 1
@@ -182,15 +176,14 @@ class FaceTracker:
         matches = matched([face.box for face in self.active], found)
         for at, face in enumerate(self.active):
             if at in matches:
-                face.hits, face.missed = face.hits + 1, 0
+                face.hits += 1
                 face.found_at(number, found[matches[at]])
             else:
-                face.missed += 1
-                face.found_at(number, face.box)
-        self.active = [
+                face.missed_at(number)
+        self._let_go([
             face for face in self.active
-            if face.missed < (_PATIENCE if face.hits > 1 else 1)
-        ]
+            if face.missed >= (_PATIENCE if face.hits > 1 else 1)
+        ])
         new = [box for at, box in enumerate(found)
                if at not in matches.values()]
         for box in new[:max(0, self._max_faces - len(self.active))]:
@@ -198,25 +191,41 @@ class FaceTracker:
             self._next_face += 1
             face.found_at(number, box)
             self.active.append(face)
+            self.faces[face.face] = face
+
+    def _let_go(self, gone):
+        self.active = [face for face in self.active if face not in gone]
+        for face in gone:
+            face.leave()
+            if not face.is_confirmed:
+                self.false_alarms += 1
+                del self.faces[face.face]
 
     def _hold(self, number):
         for face in self.active:
-            face.found_at(number, face.box)
+            face.stay_at(number)
 
     def _follow(self, video, index, number):
         try:
-            residual = video.residual_at(index, otherwise='error')
+            kind = video.picture_type_at(index)
+            residual = video.residual_at(index, otherwise='error') \
+                if kind in 'PS' else None
         except CompressedVideoError:
+            kind, residual = '?', None
+        if kind == '?' or getattr(residual, 'damaged', False):
+            self._unread.append(number)
+        if residual is None:
             return  # a damaged picture tells nothing; the next one may
         if residual.motion is None:  # HEVC
             return
         size = np.array([video.width, video.height])
-        references = _REFERENCES if video.codec == 'h264' else 1
+        references = REFERENCES if video.codec == 'h264' else 1
         for face in self.active:
             face.follow(number, residual, references)
-        self.active = [
-            face for face in self.active if _visible_share(face.box, size) > .4
-        ]
+        self._let_go([
+            face for face in self.active
+            if _visible_share(face.box, size) <= .4
+        ])
 
 
 def matched(expected: Sequence[np.ndarray],

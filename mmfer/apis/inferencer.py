@@ -1,8 +1,10 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """From files to predictions."""
+import logging
 import os
 from collections import deque
-from typing import (Callable, Dict, Iterator, List, Optional, Tuple, Union)
+from typing import (Callable, Dict, Iterator, List, Optional, Sequence, Tuple,
+                    Union)
 
 import av
 
@@ -13,10 +15,11 @@ from mmfer.registry import INFERENCERS
 from .clip_pipeline import ClipPipeline
 from .clip_progress import ClipProgress, Request, classify, one_line
 from .clip_sources import Inputs, Source, expand_inputs, is_stream
-from .face_tracking import FaceTracker, window_box
+from .face_tracking import FaceTracker
+from .faces_of_windows import boxes_in, no_face
 from .network import load_config, load_network
 from .prediction import ClipPrediction, WindowPrediction
-from .windows import check_seconds, plan_windows
+from .windows import check_seconds
 
 #: A square picture up to this side is taken for a cropped face.
 _CROPPED_SIDE = 256
@@ -213,28 +216,35 @@ class FERInferencer:
                 yield from self._windows_of(clip, video)
         except (CompressedVideoError, OSError, av.FFmpegError) as error:
             clip.error = one_line(clip.name, error)
+        except MemoryError:
+            raise
+        except Exception as error:
+            # One clip must not cost the others; the log tells where it was.
+            logging.getLogger(__name__).debug(clip.name, exc_info=True)
+            clip.error = one_line(
+                clip.name, f'{type(error).__name__}: {error}')
         clip.is_read = True
 
     def _windows_of(self, clip: ClipProgress,
                     video: CompressedVideo) -> Iterator[Request]:
-        windows = list(plan_windows(
-            len(video), video.fps, self.window, self.stride))
+        windows = list(clip.times.windows(self.window, self.stride))
         clip.planned = len(windows)
         tracker = self.new_tracker(video)
+        if tracker is not None:
+            clip.faces = tracker.faces
         tracked = 0
         for first, stop in windows:
             boxes: Dict[int, Optional[Box]] = {0: None}
             if tracker is not None:
                 with clip.stage('faces'):
-                    tracker.advance(video, tracked, stop)
-                    tracked = max(tracked, stop)
-                    clip.faces.update(
-                        (face.face, face) for face in tracker.active)
+                    tracked = tracker.settle(video, tracked, stop)
                     boxes = boxes_in(clip.faces.values(), video, first, stop)
-            requests = self.requests_in(clip, video, first, stop, boxes)
+            requests = self.requests_in(
+                clip, video, first, stop, boxes,
+                () if tracker is None else tracker.unread_in(first, stop))
             clip.read_windows += 1
             yield from requests
-        if tracker is not None and not clip.faces:
+        if tracker is not None:
             clip.error = no_face(clip.name, tracker)
 
     def new_tracker(self, video: CompressedVideo) -> Optional[FaceTracker]:
@@ -270,8 +280,9 @@ class FERInferencer:
         return self._detector
 
     def requests_in(self, clip: ClipProgress, video: CompressedVideo,
-                    first: int, stop: int,
-                    boxes: Dict[int, Optional[Box]]) -> List[Request]:
+                    first: int, stop: int, boxes: Dict[int, Optional[Box]],
+                    unread: Sequence[int] = (),
+                    offset: int = 0) -> List[Request]:
         """Read a window once and cut all faces out of it.
 
         Args:
@@ -279,64 +290,32 @@ class FERInferencer:
             video (CompressedVideo): Open.
             first, stop (int): Display indices; the last one is outside.
             boxes (dict): What to cut out by face; None takes all.
+            unread (Sequence[int]): Numbers of pictures that the tracker could
+                not read. Defaults to none.
+            offset (int): Number of the first picture of ``video``.
+                Defaults to 0.
 
         Returns:
-            list[Request]: One for each face; none for a damaged window.
+            list[Request]: One for each face; none for a window that cannot be
+            read.
         """
-        if not boxes:
-            return []
-        requests = []
+        requests, damaged = [], set(unread)
+        seconds = clip.times.at(first), clip.times.at(stop - 1)
         with clip.stage('read'):
             try:
-                read = self.pipeline.read(video, first, stop)
+                read = self.pipeline.read(video, first, stop) if boxes else {}
             except (CompressedVideoError, OSError, av.FFmpegError) as error:
-                clip.failed(first, stop, error)
+                clip.failed(first + offset, stop + offset, error)
                 return []
+            damaged.update(
+                index + offset for index in read.pop('damaged_inds', ()))
             for face, box in boxes.items():
                 cropped = read if box is None else self.pipeline.cropped(
                     read, box, self.clip_size)
                 requests.append(
                     Request(clip, first, stop, face, box,
-                            self.pipeline.finish(cropped)))
+                            self.pipeline.finish(cropped), seconds))
+        if damaged:
+            clip.damaged.append((first + offset, stop + offset, len(damaged)))
         clip.waiting += len(requests)
         return requests
-
-
-def boxes_in(faces, video: CompressedVideo, first: int, stop: int,
-             offset: int = 0) -> Dict[int, Box]:
-    """Choose the boxes of a window.
-
-    Args:
-        faces (Iterable[TrackedFace]): Who may be there.
-        video (CompressedVideo): Open.
-        first, stop (int): Display indices; the last one is outside.
-        offset (int): Number of the first picture of ``video``.
-            Defaults to 0.
-
-    Returns:
-        dict: Left, top, right, bottom by face, for those who are there long
-        enough and were not a false alarm.
-    """
-    found = {}
-    for face in faces:
-        if face.is_confirmed:
-            box = window_box(face.boxes, first + offset, stop + offset,
-                             video.width, video.height)
-            if box is not None:
-                found[face.face] = box
-    return dict(sorted(found.items()))
-
-
-def no_face(name: str, tracker: FaceTracker) -> str:
-    """Say that nobody was found.
-
-    Args:
-        name (str): The file.
-        tracker (FaceTracker): Who looked.
-
-    Returns:
-        str: One line.
-    """
-    return (f'{name}: no face was found on the {tracker.looked} I pictures '
-            'that were looked at; if a face fills the picture take crop none, '
-            'otherwise another detector')

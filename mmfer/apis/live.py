@@ -8,9 +8,12 @@ from mmfer.codec import (CompressedVideo, CompressedVideoError,
                          NoVideoStream)
 from .clip_progress import ClipProgress, classify, make_window
 from .face_tracking import FaceTracker
+from .faces_of_windows import boxes_in, no_face
 from .live_packets import (DIRECT, DirectPackets, EncodedPackets, LivePacket,
-                           error_text, open_live)
+                           PacketSource, error_text, open_live)
+from .live_spans import LiveSpan, LiveSpans
 from .prediction import WindowPrediction
+from .windows import picture_times
 
 if TYPE_CHECKING:
     from .inferencer import FERInferencer
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
 #: Seconds of a window where none were asked for.
 LIVE_WINDOW = 2.
 _FAILURES = 3  # windows in a row that cannot be read
-_ROUNDING = 1e-4  # seconds by which times may be off
 
 
 def live_windows(inferencer: 'FERInferencer',
@@ -32,7 +34,8 @@ def live_windows(inferencer: 'FERInferencer',
                  ) -> Iterator[WindowPrediction]:
     """Predict windows of a source that need not have an end.
 
-    Memory holds the packets of one window.
+    Memory holds the packets of one window; with ``clip`` also 24 bytes for
+    each picture and face.
 
     Args:
         inferencer (FERInferencer): With its window (2 seconds if none is set)
@@ -61,33 +64,20 @@ def live_windows(inferencer: 'FERInferencer',
     """
     window = inferencer.window or LIVE_WINDOW
     stride = inferencer.stride or window
+    keeps = clip is not None
     clip = clip or ClipProgress(str(source), inferencer.classes)
     with open_live(source, input_format, options, timeout) as container:
         packets = _packets_of(container, encode, window, inferencer)
-        reader = _LiveReader(inferencer, clip)
-        held: List[LivePacket] = []
-        gone = 0
-        ended = False
-        stream = _until(packets, seconds, str(source))
-        while not ended:
-            live = next(stream, None)
-            ended = live is None
-            if not ended:
-                held.append(live)
-            length = _ROUNDING + (
-                held[-1].time - held[0].time if held else 0.)
-            # The last picture is shown for a while, too.
-            half = ended and len(held) > 1 and (
-                length + 1 / packets.fps >= window / 2 or not reader.begun)
-            # The packet that begins the next window completes this one.
-            if half or (not ended and length >= window):
-                part = held if ended else held[:-1]
-                yield from reader.read(packets.as_file(part), gone,
-                                       part[0].time)
-                start = held[0].time + stride - _ROUNDING
-                kept = [one for one in held if one.time >= start]
-                gone += len(held) - len(kept)
-                held = kept
+        reader = _LiveReader(inferencer, clip, keeps)
+        spans = LiveSpans(_until_broken(packets, str(source)), window, stride,
+                          packets.fps, seconds)
+        try:
+            for span in spans:
+                found = reader.read(packets, span)
+                clip.has_come(spans.count)
+                yield from found
+        finally:
+            clip.has_come(spans.count)
         reader.finish()
 
 
@@ -102,14 +92,11 @@ def _packets_of(container, encode, window, inferencer):
     return EncodedPackets(container, choice, window)
 
 
-def _until(packets, seconds, name) -> Iterator[LivePacket]:
-    """Packets until the stream ends, breaks or was watched long enough."""
+def _until_broken(packets, name) -> Iterator[LivePacket]:
     begun = False
     try:
         for live in packets:
             begun = True
-            if seconds is not None and live.time > seconds:
-                return
             yield live
     except (av.FFmpegError, OSError) as error:
         raise NoVideoStream(
@@ -121,72 +108,88 @@ def _until(packets, seconds, name) -> Iterator[LivePacket]:
 class _LiveReader:
     """Read, track and classify one window after the other."""
 
-    def __init__(self, inferencer, clip) -> None:
+    def __init__(self, inferencer, clip, keeps) -> None:
         self._inferencer, self._clip = inferencer, clip
+        self._keeps = keeps  # boxes, for the answer about the whole stream
         self._tracker: Optional[FaceTracker] = None
         self._tracked = 0
         self.begun = False
         self._failures = 0
 
-    def read(self, data: bytes, gone: int,
-             start: float) -> List[WindowPrediction]:
+    def read(self, packets: PacketSource,
+             span: LiveSpan) -> List[WindowPrediction]:
         """Predict a window.
 
         Args:
-            data (bytes): The window as a file.
-            gone (int): Pictures before it.
-            start (float): Its time in the stream.
+            packets (PacketSource): Where they come from.
+            span (LiveSpan): The window.
 
         Returns:
             list[WindowPrediction]: One for each face.
         """
         clip = self._clip
+        if not self._keeps:
+            self._forget(span.first)
+        failed = len(clip.failures)
         try:
+            if span.is_broken:
+                raise CompressedVideoError('the time of the stream ran '
+                                           'backwards')
             with clip.stage('open'):
-                video = CompressedVideo(data)
+                video = CompressedVideo(packets.as_file(span.packets))
             with video:
-                requests = self._requests(video, gone)
-                rate = video.fps
+                requests = self._requests(video, span)
         except CompressedVideoError as error:
-            clip.failed(gone, gone, error)
-        if clip.failures:
-            self._count_failure(clip.failures.pop()[2])
+            clip.failed(span.first, span.stop, error)
+        if len(clip.failures) > failed:
+            self._count_failure()
             return []
         if not requests:
             return []  # nobody is there
         self._failures = 0
         found = classify(self._inferencer.network, requests,
                          self._inferencer.batch_size)
-        return [make_window(request, scores, rate, gone, start)
+        return [make_window(request, scores, span.first, span.packets[0].time)
                 for request, scores in found]
 
     def finish(self) -> None:
         """Note that nobody was there, if so."""
-        if self._tracker is not None and not self._clip.faces:
-            from .inferencer import no_face
+        if self._tracker is not None:
             self._clip.error = no_face(self._clip.name, self._tracker)
 
-    def _count_failure(self, reason):
+    def _forget(self, number):
+        """Of a stream without end, nothing is kept that nobody asks for."""
+        self._clip.failures.clear()
+        self._clip.damaged.clear()
+        if self._tracker is not None:
+            self._tracker.forget(number)
+
+    def _count_failure(self):
+        _, _, reason = self._clip.failures[-1]
         self._failures += 1
         if self._failures >= _FAILURES:
             raise CompressedVideoError(
                 f'{reason} ({_FAILURES} windows in a row); or encode the '
                 "pictures anew: encode='h264'")
 
-    def _requests(self, video, gone):
-        from .inferencer import boxes_in
-        inferencer, clip = self._inferencer, self._clip
+    def _requests(self, video, span):
+        inferencer, clip, gone = self._inferencer, self._clip, span.first
         if not self.begun:
             self.begun = True
             self._tracker = inferencer.new_tracker(video)
+            if self._tracker is not None:
+                clip.faces = self._tracker.faces
             clip.opened(video)
-        stop, boxes = len(video), {0: None}
+        clip.times = picture_times(video)
+        stop, boxes, unread = len(video), {0: None}, ()
         if self._tracker is not None:
             with clip.stage('faces'):
                 self._tracker.advance(
-                    video, max(self._tracked - gone, 0), stop, gone)
+                    video, max(self._tracked - gone, 0), stop, gone,
+                    span.packets[0].time)
                 self._tracked = gone + stop
-                clip.faces.update(
-                    (face.face, face) for face in self._tracker.active)
-                boxes = boxes_in(self._tracker.active, video, 0, stop, gone)
-        return inferencer.requests_in(clip, video, 0, stop, boxes)
+                unread = self._tracker.unread_in(gone, gone + stop)
+                boxes = boxes_in(self._tracker.faces.values(), video, 0, stop,
+                                 gone)
+        return inferencer.requests_in(clip, video, 0, stop, boxes, unread,
+                                      gone)

@@ -14,6 +14,7 @@ from typing import Iterator, List, Optional, Union
 import av
 
 from mmfer.codec import CompressedVideoError, NoVideoStream
+from mmfer.codec.demuxed_packets import is_raw, picture_rate
 
 #: Codecs whose packets are used as they come.
 DIRECT = ('h264', 'hevc', 'mpeg4', 'mpeg2video')
@@ -94,6 +95,11 @@ def error_text(error: Exception) -> str:
     return getattr(error, 'strerror', None) or str(error).splitlines()[0]
 
 
+def _rate_of(container, stream) -> Fraction:
+    return picture_rate(container, stream) or stream.guessed_rate or \
+        Fraction(_FPS)
+
+
 class PacketSource:
     """What gives packets one by one and puts them into files.
 
@@ -155,8 +161,8 @@ class DirectPackets(PacketSource):
     def __init__(self, container) -> None:
         self._container = container
         self.template = container.streams.video[0]
-        self.fps = float(self.template.average_rate or
-                         self.template.guessed_rate or _FPS)
+        self._is_raw = is_raw(container)
+        self.fps = float(_rate_of(container, self.template))
 
     def __iter__(self) -> Iterator[LivePacket]:
         count, first, begun = 0, None, False
@@ -165,6 +171,8 @@ class DirectPackets(PacketSource):
             if not packet.size or not begun:
                 continue
             time = count / self.fps
+            if self._is_raw:  # FFmpeg counts on at a rate that it assumes
+                packet.pts = packet.dts = None
             if packet.dts is not None:
                 time = float(packet.dts * packet.time_base)
                 first = time if first is None else first
@@ -188,8 +196,8 @@ class EncodedPackets(PacketSource):
                              f'{", ".join(ENCODERS)}')
         self._container = container
         self._stream = container.streams.video[0]
-        rate = self._stream.average_rate or self._stream.guessed_rate or _FPS
-        self._rate = Fraction(rate).limit_denominator(60000)
+        self._rate = Fraction(
+            _rate_of(container, self._stream)).limit_denominator(60000)
         self.fps = float(self._rate)
         self._codec = codec
         self._group = max(1, round(window * self.fps))
@@ -222,7 +230,7 @@ class EncodedPackets(PacketSource):
             if self.template is None:
                 self.template = self._make_encoder(frame)
             times[count] = count / self.fps
-            if frame.time is not None:
+            if frame.time is not None and not is_raw(self._container):
                 first = frame.time if first is None else first
                 times[count] = frame.time - first
             frame = frame.reformat(

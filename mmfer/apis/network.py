@@ -11,7 +11,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmfer import compat
 from mmfer.engine.expression_model import TRAINING_PARTS, expression_config
-from .clip_pipeline import UnsuitableConfig, class_names
+from .clip_pipeline import UnsuitableConfig, class_names, dataset_meta
 
 #: Endings of models that mmfer.deployment loads.
 EXPORTED_SUFFIXES = ('.onnx', '.xml', '.torchscript')
@@ -112,8 +112,7 @@ class TorchNetwork:
         self._is_probability = \
             getattr(head, 'average_clips', None) == 'prob'
         self.classes = class_names(meta, cfg, head.num_classes)
-        self.coding = dict(
-            meta.get('dataset_meta', {}).get('coding') or {})
+        self.coding = dict(dataset_meta(meta).get('coding') or {})
 
     def _load(self, path: str) -> dict:
         # Names of mmengine's that a checkpoint holds have to be known first.
@@ -128,14 +127,16 @@ class TorchNetwork:
                 f'({_first_line(error)})') from None
         state = content.get('state_dict', content) \
             if isinstance(content, dict) else None
-        if not isinstance(state, dict):
-            raise UnsuitableConfig(f'{path}: holds no weights')
+        if not isinstance(state, dict) or not all(
+                isinstance(name, str) for name in state):
+            raise UnsuitableConfig(
+                f'{path}: holds no weights; give a checkpoint of a training')
         state = {name[7:] if name.startswith('module.') else name: value
                  for name, value in state.items()}
         own = self.model.state_dict()
         unfit = [
             name for name, value in own.items()
-            if name not in state or state[name].shape != value.shape
+            if getattr(state.get(name), 'shape', None) != value.shape
         ]
         training = tuple(f'{part}.' for part in TRAINING_PARTS)
         unfit += [name for name in state

@@ -7,6 +7,7 @@ distinguishes two answers, see :meth:`ClipPrediction.to_dict`.
 """
 import json
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
@@ -55,6 +56,47 @@ class BoxTrack(Mapping[int, FaceBox]):
             raise ValueError(f'picture {index} follows {self._indices[-1]}')
         self._indices.append(index)
         self._sides.extend(box)
+
+    def extend(self, other: 'BoxTrack') -> None:
+        """Note the boxes of another track.
+
+        Args:
+            other (BoxTrack): Its pictures are behind all of this one.
+
+        Raises:
+            ValueError: They are not.
+        """
+        if self._indices and other._indices and \
+                other._indices[0] <= self._indices[-1]:
+            raise ValueError(f'picture {other._indices[0]} follows '
+                             f'{self._indices[-1]}')
+        self._indices.extend(other._indices)
+        self._sides.extend(other._sides)
+
+    def cut(self, index: int) -> 'BoxTrack':
+        """Take out the boxes from a picture on.
+
+        Args:
+            index (int): Display index.
+
+        Returns:
+            BoxTrack: What was taken out.
+        """
+        place = bisect_left(self._indices, index)
+        taken = BoxTrack()
+        taken._indices = self._indices[place:]
+        taken._sides = self._sides[4 * place:]
+        del self._indices[place:], self._sides[4 * place:]
+        return taken
+
+    def drop_before(self, index: int) -> None:
+        """Drop the boxes before a picture.
+
+        Args:
+            index (int): Display index.
+        """
+        place = bisect_left(self._indices, index)
+        del self._indices[:place], self._sides[:4 * place]
 
     def between(self, first: int, stop: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return the boxes of a span of time.

@@ -4,6 +4,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Optional
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from mmfer.atomic import writing
 
 from .bitstreams import make_bitstream
 from .bytesource import ByteReader
+from .demuxed_packets import DemuxedPackets, is_raw, picture_rate
 from .errors import (TRANSCODE_ADVICE, CompressedVideoError, NoVideoStream,
                      UnsupportedCodec, UnsupportedStream)
 from .mp4 import read_sample_table
@@ -48,6 +50,9 @@ class VideoIndex:
             scatter them.
         packed (bool): Some packets hold two pictures (packed B-frames);
             `order` then names a packet twice.
+        stamps (np.ndarray | None): int64 (N,), when each packet is shown, in
+            units of `tick`; None if the file does not tell.
+        tick (float): Seconds.
         types (str): Picture types in display order if the packets were read
             while indexing, else ''. What is learnt later: `known_types`.
     """
@@ -66,6 +71,8 @@ class VideoIndex:
     payloads: dict = field(default_factory=dict)
     packed: bool = False
     types: str = ''
+    stamps: Optional[np.ndarray] = None
+    tick: float = 0.
 
     def __len__(self):
         return len(self.order)
@@ -77,6 +84,17 @@ class VideoIndex:
         Whoever reads packets with this index fills it in.
         """
         return list(self.types or '.' * len(self))
+
+    @cached_property
+    def times(self):
+        """When each picture is shown, float64 (L,) seconds since the first.
+
+        None if the file does not tell, or the index was stored without.
+        """
+        if self.stamps is None or not len(self.order):
+            return None
+        shown = self.stamps[self.order]
+        return (shown - shown[0]) * self.tick
 
     @classmethod
     def build(cls, source):
@@ -109,7 +127,8 @@ class VideoIndex:
                 order = order[table.size[order] > 0]
             return cls(table.codec, table.extradata, table.width,
                        table.height, table.rotation, table.fps, reader.length,
-                       table.position, table.size, table.key, order)
+                       table.position, table.size, table.key, order,
+                       stamps=table.time, tick=1 / table.scale)
         finally:
             if reader is not source:
                 reader.close()
@@ -131,6 +150,9 @@ class VideoIndex:
             size=self.size,
             key=self.key,
             order=self.order,
+            stamps=np.zeros(0, np.int64)
+            if self.stamps is None else self.stamps,
+            tick=self.tick,
             payload_numbers=np.array(numbers, np.int64),
             payloads=np.frombuffer(
                 b''.join(self.payloads[n] for n in numbers), np.uint8))
@@ -157,11 +179,14 @@ class VideoIndex:
                     end = position + int(size[number])
                     payloads[number] = data[position:end]
                     position = end
+                # Files of earlier versions have no times.
+                stamps = stored['stamps'] if 'stamps' in stored else []
                 return cls(
                     str(stored['codec']), stored['extradata'].tobytes(), width,
                     height, rotation, float(stored['fps']), file_size,
                     stored['position'], size, stored['key'], stored['order'],
-                    payloads, bool(packed), str(stored['types']))
+                    payloads, bool(packed), str(stored['types']),
+                    *([stamps, float(stored['tick'])] if len(stamps) else []))
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CompressedVideoError(
                 f'{os.fspath(path)}: not a video index of this version '
@@ -193,10 +218,16 @@ def _demux(reader):
         codec = {'flv1': 'flv', 'libdav1d': 'av1'}.get(codec, codec)
         extradata = bytes(context.extradata or b'') if context else b''
         bitstream = make_bitstream(codec, extradata, reader.name)
-        packets = _Packets(reader, bitstream)
+        packets = DemuxedPackets(reader, bitstream)
         try:
             for packet in container.demux(stream):
                 packets.add(packet)
+        except IndexError:  # PyAV knows the streams of the beginning alone
+            raise UnsupportedStream(
+                f'{reader.name}: another stream begins behind packet '
+                f'{len(packets.size)}, as where recordings were joined; take '
+                'them one by one, or remux the first stream alone (ffmpeg -i '
+                'FILE -map 0:v:0 -c copy copy.mp4)') from None
         except (av.FFmpegError, UnicodeDecodeError, MemoryError):
             pass  # what was read before the damage is still good
         if not packets.size:
@@ -206,100 +237,13 @@ def _demux(reader):
         order, types = packets.display_order(container.format.name)
         return VideoIndex(
             bitstream.codec, extradata, context.width, context.height,
-            _frame_rotation(reader), float(stream.average_rate or 0),
+            _frame_rotation(reader),
+            float(picture_rate(container, stream) or 0),
             reader.length, np.array(packets.position, np.int64),
             np.array(packets.size, np.int64), np.array(packets.key, bool),
             np.array(order, np.int64), packets.payloads, packets.packed,
-            types)
-
-
-class _Packets:
-    """The packets of a stream, as they come out of a demuxer."""
-
-    def __init__(self, reader, bitstream):
-        self._reader, self._bitstream = reader, bitstream
-        self.position, self.size, self.key, self.payloads = [], [], [], {}
-        self.packed = False
-        self._times, self._shown, self._types = [], [], []
-
-    def add(self, packet):
-        if not packet.size:
-            return
-        data, number = bytes(packet), len(self.size)
-        position = self._locate(packet.pos, data)
-        if position < 0:
-            self.payloads[number] = data
-        self.position.append(position)
-        self.size.append(len(data))
-        self.key.append(packet.is_keyframe)
-        self._times.append(packet.pts)
-        self._shown.append(not packet.is_discard)
-        types = self._bitstream.picture_type(data)
-        if self._bitstream.codec == 'mpeg4':
-            types = self._bitstream.pictures(data) or '?'
-            self.packed |= len(types) > 1
-        self._types.append(types)
-
-    def _locate(self, position, data):
-        """Find a packet's bytes in the file; -1 if they are not in one run."""
-        if position is None or position < 0:
-            return -1
-        # A chunk or block header may stand between the position and the data.
-        window = self._reader.read(position, len(data) + 32)
-        offset = window.find(data)
-        return position + offset if offset >= 0 else -1
-
-    def display_order(self, container):
-        """Return the packet and the type of each picture as displayed."""
-        if self.packed:
-            return self._order_of_packed()
-        shown = [n for n in range(len(self.size)) if self._shown[n]]
-        bidirectional = any('B' in self._types[n] for n in shown)
-        in_avi = container == 'avi'
-        raw = any(self._times[n] is None for n in shown)
-        # With B pictures no true display order is the coding order.
-        wrong = bidirectional and not raw and all(
-            self._times[a] < self._times[b] for a, b in zip(shown, shown[1:]))
-        if bidirectional and (raw or in_avi or wrong):
-            if self._bitstream.codec in ('h264', 'hevc'):
-                raise UnsupportedStream(
-                    f'{self._reader.name}: the display order of '
-                    f'{self._bitstream.codec} with B pictures is not stored in '
-                    'this container; remux it into MP4 or '
-                    f'{TRANSCODE_ADVICE}')
-            order = _anchors_after_b(shown, self._types)
-        elif raw:
-            order = shown
-        else:
-            order = sorted(shown, key=lambda n: (self._times[n], n))
-        return order, ''.join(self._types[n] for n in order)
-
-    def _order_of_packed(self):
-        numbers, types = [], []
-        fillers = 0
-        for number, packet in enumerate(self._types):
-            for kind in packet:
-                if kind == 'N' and fillers:
-                    fillers -= 1  # stands for the B sent with an earlier P
-                    continue
-                numbers.append(number)
-                types.append(kind)
-            fillers += max(len(packet) - 1, 0)
-        order = _anchors_after_b(range(len(numbers)), types)
-        return [numbers[k] for k in order], ''.join(types[k] for k in order)
-
-
-def _anchors_after_b(numbers, types):
-    """Put each anchor picture behind the B pictures that follow it."""
-    order, held = [], None
-    for number in numbers:
-        if types[number] == 'B':
-            order.append(number)
-            continue
-        if held is not None:
-            order.append(held)
-        held = number
-    return order + ([held] if held is not None else [])
+            types, None if is_raw(container) else packets.stamps(),
+            float(stream.time_base or 0))
 
 
 def _frame_rotation(reader):
@@ -310,6 +254,7 @@ def _frame_rotation(reader):
             container.streams.video[0].codec_context.thread_count = 1
             frame = next(container.decode(video=0), None)
             turn = frame.rotation if frame is not None else 0
-    except (av.FFmpegError, UnicodeDecodeError, MemoryError, StopIteration):
+    except (av.FFmpegError, UnicodeDecodeError, MemoryError, IndexError,
+            StopIteration):
         return 0
     return _FRAME_ROTATIONS.get(int(turn), 0)

@@ -33,6 +33,7 @@ class SampleTable:
         rotation (int): Degrees clockwise that a player turns the picture.
         position, size, time (np.ndarray): int64 (N,), bytes into the file,
             bytes, and presentation time in units of the track.
+        scale (int): Units a second.
         key (np.ndarray): bool (N,), random access points.
         in_order (bool): Samples are shown as they are decoded.
     """
@@ -46,6 +47,7 @@ class SampleTable:
     position: np.ndarray
     size: np.ndarray
     time: np.ndarray
+    scale: int
     key: np.ndarray
     in_order: bool
 
@@ -177,7 +179,7 @@ def _video_track(moov, track, movie):
     fps = scale * count / max(length, 1)
     in_order = b'ctts' not in track or bool((time[1:] >= time[:-1]).all())
     return SampleTable(codec, extradata, width, height, rotation, fps,
-                       position, size, time, key, in_order)
+                       position, size, time, scale, key, in_order)
 
 
 def _times(moov, track, count):

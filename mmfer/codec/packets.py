@@ -224,11 +224,15 @@ class PacketReader:
     def true_keys(self):
         """Return the packets that are key and hold an I picture, sorted."""
         if self._true_keys is None:
-            self._true_keys = np.array([
-                n for n in self._keys
-                if self.bitstream.picture_type(self.data(n)) == 'I'
-            ] or [0], np.int64)
+            self._true_keys = np.array(
+                list(filter(self._is_true_key, self._keys)) or [0], np.int64)
         return self._true_keys
+
+    def _is_true_key(self, number):
+        try:
+            return self.bitstream.picture_type(self.data(number)) == 'I'
+        except TruncatedFile:  # those before the end of the file are good
+            return False
 
     def _is_shown_before(self, number, key):
         """Tell whether a picture leads the key picture it follows in code."""

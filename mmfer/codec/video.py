@@ -118,6 +118,12 @@ class CompressedVideo:
         return self.index.fps
 
     @property
+    def times(self):
+        """When each picture is shown, float64 (L,) seconds since the first;
+        None if the file does not tell."""
+        return self.index.times
+
+    @property
     def rotation(self):
         return self.index.rotation
 

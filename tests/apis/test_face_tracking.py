@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmfer.apis.face_motion import shows_movement
 from mmfer.apis.face_tracking import FaceTracker, matched, window_box
 from mmfer.apis.face_tracking import overlap
 from mmfer.apis.prediction import BoxTrack
@@ -116,6 +117,70 @@ def test_a_missed_face_is_carried_on(tmp_path):
 
     seen, boxes, *_ = follow(tmp_path / 'a.mp4', [SWAYING], 'mpeg4', forgetful)
     assert list(seen) == [0] and agreement(seen[0], boxes, 0).min() > .9
+
+
+class TestDoubt:
+    """What is noted behind a miss waits for the next look."""
+
+    @pytest.fixture
+    def tracked(self, tmp_path):
+        """Run with what is found on the I pictures 0, 12, 24, 36, 48."""
+        frames, boxes = moving_faces([SWAYING], COUNT)
+        write_video(tmp_path / 'a.mp4', frames, 'mpeg4')
+        knows = detector_of(boxes, frames)
+
+        def run(found, work):
+            answers = list(found)
+
+            def detector(picture):
+                return knows(picture) if answers.pop(0) == '+' else \
+                    np.zeros((0, 5))
+
+            tracker = FaceTracker(detector, interval=0.)
+            with CompressedVideo(tmp_path / 'a.mp4') as video:
+                return tracker, work(tracker, video)
+
+        return run
+
+    def test_ends_where_the_face_moved_last(self, tracked):
+        tracker, _ = tracked('++--', lambda t, v: t.advance(v, 0, 48))
+        assert not tracker.active
+        # It does move until the first miss, though nobody found it there.
+        assert list(tracker.faces[0].boxes) == list(range(24))
+
+    def test_is_filled_in_where_it_is_found_again(self, tracked):
+        tracker, _ = tracked('++-+', lambda t, v: t.advance(v, 0, 40))
+        assert list(tracker.faces[0].boxes) == list(range(40))
+
+    def test_lasts_until_then(self, tracked):
+        tracker, _ = tracked('++-', lambda t, v: t.advance(v, 0, 30))
+        assert list(tracker.faces[0].boxes) == list(range(24))
+        assert tracker.active == [tracker.faces[0]]
+
+    @pytest.mark.parametrize('found, seen', [
+        ('+++', 25), ('++-+', 37), ('++--', 37), ('+-', 20)])
+    def test_is_settled_by_looking_ahead(self, tracked, found, seen):
+        _, reached = tracked(found, lambda t, v: t.settle(v, 0, 20))
+        assert reached == seen
+
+    def test_false_alarms_are_counted_and_not_kept(self, tracked):
+        tracker, _ = tracked('+-++', lambda t, v: t.advance(v, 0, 40))
+        assert tracker.false_alarms == 1 and list(tracker.faces) == [1]
+
+    def test_past_boxes_can_be_dropped(self, tracked):
+        tracker, _ = tracked('++--+', lambda t, v: t.advance(v, 0, COUNT))
+        tracker.forget(20)
+        assert min(tracker.faces[0].boxes) == 20
+        tracker.forget(48)
+        assert list(tracker.faces) == [1]
+        assert list(tracker.faces[1].boxes) == [48, 49]
+
+
+def test_an_empty_picture_does_not_move():
+    box, still = np.array([20., 20, 80, 80]), np.zeros((12, 12, 2), np.float32)
+    assert not shows_movement(box, still, None)
+    assert shows_movement(box, still + [1, 0], None)
+    assert not shows_movement(box, still + 1, np.zeros((12, 12), bool))
 
 
 def test_the_parts_of_a_stream_continue_each_other(tmp_path):

@@ -16,9 +16,10 @@ from mmengine.registry import INFERENCERS, DefaultScope
 import mmfer
 from mmfer.apis import ClipPipeline, FERInferencer, UnsuitableConfig
 from mmfer.codec import CompressedVideo
-from mmfer.testing import face_like, flat, write_video
+from mmfer.testing import encode_packets, face_like, flat, write_video
 from mmfer.testing.moving_faces import (MovingFace, detector_of,
                                         moving_faces)
+from mmfer.testing.odd_streams import mux_packets
 
 REPOSITORY = Path(mmfer.__file__).resolve().parent.parent
 
@@ -142,6 +143,24 @@ def test_windows_of_a_file_come_as_a_stream(model_of, long_clip):
         list(inferencer.stream('gone.mp4'))
 
 
+def test_windows_follow_the_times_of_the_file(model_of, tmp_path):
+    """25 pictures a second, then one each half second."""
+    packets, extradata = encode_packets(face_like(60), 'mpeg4',
+                                        global_header=True)
+    for number, packet in enumerate(packets):
+        packet.pts = packet.dts = number if number < 50 else \
+            50 + (number - 50) * 25 // 2
+    path = mux_packets(tmp_path / 'vfr.mp4', packets, 'mpeg4', (96, 80),
+                       extradata=extradata)
+    clip, = FERInferencer(**model_of, window=2., crop='none')(path)
+    windows = clip.faces[0].windows
+    assert [(w.first, w.last) for w in windows] == [(0, 49), (50, 53),
+                                                    (54, 57), (56, 59)]
+    assert np.allclose([w.start for w in windows], [0, 2, 4, 5], atol=.05)
+    assert np.allclose([w.end for w in windows], [1.96, 3.5, 5.5, 6.5],
+                       atol=.05)
+
+
 def test_memory_does_not_grow_with_the_length(model_of, tmp_path):
     pictures = face_like(50, (64, 64), 1)
     inferencer = FERInferencer(**model_of, window=1., batch_size=2)
@@ -189,6 +208,47 @@ def test_each_face_has_a_time_line_of_its_own(model_of, two_faces):
                 assert left - 3 <= box[0] and box[2] <= left + width + 3
 
 
+@pytest.fixture(scope='module')
+def leaving(tmp_path_factory):
+    """A face that leaves after 66 of 110 pictures; I pictures are looked at
+    at 0, 36, 72 and 108."""
+    path = tmp_path_factory.mktemp('leaving') / 'leaving.mp4'
+    frames, boxes = moving_faces([MovingFace(
+        lambda t: (90 + 30 * np.sin(t / 9), 96, 90), stop=66)], 110)
+    write_video(path, frames, 'mpeg4')
+    return dict(path=str(path), detector=detector_of(boxes, frames))
+
+
+def test_a_face_that_leaves_is_answered(model_of, leaving):
+    clip, = FERInferencer(**model_of, detector=leaving['detector'])(
+        leaving['path'])
+    face, = clip.faces
+    assert [(w.first, w.last) for w in face.windows] == [(0, 109)]
+    assert 60 < max(face.boxes) < 68
+
+
+def test_windows_without_a_face_are_not_answered(model_of, leaving):
+    clip, = FERInferencer(**model_of, window=.8,
+                          detector=leaving['detector'])(leaving['path'])
+    face, = clip.faces
+    assert [w.first for w in face.windows] == [0, 20, 40]
+
+
+def test_a_false_alarm_is_told_as_such(model_of, leaving):
+    calls = []
+
+    def forgetful(picture):
+        calls.append(1)
+        return leaving['detector'](picture) if len(calls) != 2 else \
+            np.zeros((0, 5))
+
+    # Missed at 36, where a face that was found once is a false alarm.
+    clip, = FERInferencer(**model_of, window=.8, detector=forgetful)(
+        leaving['path'])
+    assert clip.error and not clip.faces and 'false alarm' in clip.error
+    assert 'shorter windows' not in clip.error
+
+
 def test_crop_shows_the_network_the_face_at_the_size_of_the_training(
         model_of, two_faces):
     path, frames, boxes = two_faces
@@ -230,8 +290,8 @@ def test_small_square_pictures_are_taken_as_they_are(model_of, clips,
     assert FERInferencer(**model_of, detector=never)(clips[0])[0].label
     assert FERInferencer(**model_of, detector=never, crop='none')(
         two_faces[0])[0].label
-    with pytest.raises(AssertionError):
-        FERInferencer(**model_of, detector=never, crop='face')(clips[0])
+    asked, = FERInferencer(**model_of, detector=never, crop='face')(clips[0])
+    assert asked.error == f'{clips[0]}: AssertionError: nobody is looked for'
 
 
 # -- what cannot be answered -------------------------------------------------
@@ -265,6 +325,29 @@ def test_other_files_go_on(inferencer, clips, tmp_path):
                        [c.scores for c in inferencer(clips[:2])], atol=1e-6)
 
 
+def test_what_nobody_expects_costs_one_clip(model_of, clips, caplog):
+    calls = []
+
+    def fails_once(picture):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyError('a bug\nof two lines')
+        return np.array([[10., 10, 90, 90]])
+
+    inferencer = FERInferencer(**model_of, crop='face', detector=fails_once)
+    with caplog.at_level('DEBUG', 'mmfer.apis.inferencer'):
+        first, second = inferencer(clips[:2])
+    assert first.error.startswith(f'{clips[0]}: KeyError: ')
+    assert '\n' not in first.error and 'Traceback' in caplog.text
+    assert second.error is None and second.faces
+
+    def interrupted(picture):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        FERInferencer(**model_of, crop='face', detector=interrupted)(clips[0])
+
+
 def test_a_file_that_ends_early_costs_the_windows_behind(model_of, tmp_path):
     whole = write_video(tmp_path / 'whole.mp4', face_like(60), 'mpeg4',
                         container_options={'movflags': 'faststart'})
@@ -276,6 +359,48 @@ def test_a_file_that_ends_early_costs_the_windows_behind(model_of, tmp_path):
     assert '2 windows could not be read: pictures 20 to 39' in clip.warnings[0]
     assert np.allclose(clip.faces[0].windows[0].scores,
                        full.faces[0].windows[0].scores, atol=1e-6)
+
+
+def test_a_file_that_ends_early_keeps_its_faces(model_of, two_faces,
+                                                tmp_path):
+    path, frames, boxes = two_faces
+    whole = write_video(tmp_path / 'whole.mp4', frames, 'mpeg4',
+                        container_options={'movflags': 'faststart'})
+    data = Path(whole).read_bytes()
+    (tmp_path / 'cut.mp4').write_bytes(data[:len(data) * 6 // 10])
+    clip, = FERInferencer(**model_of, window=.8, crop='face',
+                          detector=detector_of(boxes, frames))(
+                              tmp_path / 'cut.mp4')
+    assert clip.error is None
+    assert [(f.face, len(f.windows)) for f in clip.faces] == [(0, 1), (1, 1)]
+    assert '2 windows could not be read: pictures 20 to 39' in clip.warnings[0]
+
+
+@pytest.mark.parametrize('crop, mode, zeros', [
+    ('face', 'chained', 40), ('none', 'single', 40),
+    ('none', 'chained', 9999)])
+def test_damaged_pictures_are_told(model_of, two_faces, crop, mode, zeros):
+    path, frames, boxes = two_faces
+    cfg = Config.fromfile(model_of['config'])
+    cfg.test_pipeline[2].mode = mode
+    inferencer = FERInferencer(
+        cfg, model_of['checkpoint'], window=.8, crop=crop,
+        detector=detector_of(boxes, frames))
+    assert not inferencer(path)[0].warnings
+    with CompressedVideo(path) as video:
+        index, order = video.index, video.index.order
+    data = bytearray(Path(path).read_bytes())
+    read = (20 + (np.arange(8) + .5) * 20 / 8).astype(int).tolist()
+    for number in [at for at in read if at % 12][:3]:  # P pictures
+        at, size = (int(column[order[number]])
+                    for column in (index.position, index.size))
+        middle = at + max(0, (size - zeros) // 2)
+        data[middle:middle + min(size, zeros)] = bytes(min(size, zeros))
+    clip, = inferencer(bytes(data))
+    warning, = clip.warnings
+    assert warning.startswith('1 window with damaged pictures: 3 of pictures '
+                              '20 to 39')
+    assert '\n' not in warning and clip.faces
 
 
 class TestRefused:
@@ -296,6 +421,26 @@ class TestRefused:
         with pytest.raises(UnsuitableConfig, match='weights do not fit'):
             FERInferencer(cfg, model_of['checkpoint'])
 
+    def test_a_checkpoint_that_tells_nothing_of_its_data(self, model_of,
+                                                         tmp_path):
+        state = torch.load(model_of['checkpoint'], weights_only=True)
+        torch.save(dict(state, meta=dict(dataset_meta=None)),
+                   tmp_path / 'none.pth')
+        names = FERInferencer(model_of['config'],
+                              tmp_path / 'none.pth').classes
+        assert len(names) == 3
+
+    @pytest.mark.parametrize('content, word', [
+        ({0: torch.zeros(1)}, 'holds no weights'), ([1, 2], 'no weights'),
+        ({'cls_head.fc_cls.bias': 3}, 'weights do not fit')])
+    def test_a_checkpoint_of_something_else(self, model_of, tmp_path, content,
+                                            word):
+        torch.save(content, tmp_path / 'other.pth')
+        with pytest.raises(UnsuitableConfig, match=word) as caught:
+            FERInferencer(model_of['config'], tmp_path / 'other.pth')
+        assert 'other.pth' in str(caught.value)
+        assert '\n' not in str(caught.value)
+
     def test_missing_files(self, model_of):
         for arguments in (('gone.py', ), (model_of['config'], 'gone.pth')):
             with pytest.raises(UnsuitableConfig, match='gone.*: no such'):
@@ -309,6 +454,7 @@ class TestRefused:
 
     @pytest.mark.parametrize('wrong, word', [
         (dict(window=0), 'window'), (dict(stride=1), 'stride'),
+        (dict(window=float('inf')), 'window'),
         (dict(crop='clip'), 'crop'), (dict(batch_size=0), 'batch_size'),
         (dict(device='tpu9'), 'tpu9'), (dict(clip_size=-1), 'clip_size')])
     def test_settings_out_of_range(self, model_of, wrong, word):

@@ -99,3 +99,19 @@ def test_table_lists_faces_and_the_time_line_of_one_file(clip):
     text = as_table([clip])
     assert 'ä, b.mp4' in text and '0.667' in text
     assert '1.0 s' in text and 'face 1' not in as_table([clip, clip])
+
+
+def test_a_track_is_cut_and_put_together_again():
+    track = BoxTrack()
+    for index in range(3, 9):
+        track.add(index, (index, 0, 1, 1))
+    tail = track.cut(6)
+    assert list(track) == [3, 4, 5] and list(tail) == [6, 7, 8]
+    assert tail[7] == (7, 0, 1, 1) and track[5] == (5, 0, 1, 1)
+    with pytest.raises(ValueError, match='picture 3 follows 8'):
+        tail.extend(track)
+    track.extend(tail)
+    assert list(track) == list(range(3, 9)) and track[8] == (8, 0, 1, 1)
+    track.drop_before(5)
+    assert list(track) == [5, 6, 7, 8] and track[5] == (5, 0, 1, 1)
+    assert not list(track.cut(0).cut(99)) and not track

@@ -1,9 +1,10 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """What is cut into windows, and what is taken for a file."""
+import numpy as np
 import pytest
 
 from mmfer.apis import NoInput, expand_inputs, is_stream
-from mmfer.apis.windows import plan_windows
+from mmfer.apis.windows import PictureTimes, plan_windows
 
 
 @pytest.mark.parametrize('total, window, stride, expected', [
@@ -34,6 +35,47 @@ def test_unknown_rate_counts_as_25():
 def test_senseless_times_are_refused(window, stride):
     with pytest.raises(ValueError, match='window|stride'):
         list(plan_windows(10, 25, window, stride))
+
+
+@pytest.mark.parametrize('window, stride', [
+    (float('inf'), None), (1., float('inf')), (float('nan'), None)])
+def test_endless_times_are_refused(window, stride):
+    with pytest.raises(ValueError, match='positive time in seconds'):
+        list(plan_windows(10, 25, window, stride))
+
+
+class TestTimesOfTheFile:
+    # 25 a second for 2 s, then one each half second, for 3 s.
+    TIMES = np.concatenate([np.arange(50) / 25, 2 + np.arange(6) / 2])
+
+    @pytest.fixture
+    def uneven(self):
+        return PictureTimes(56, 56 / 5, self.TIMES)
+
+    @pytest.mark.parametrize('window, stride, expected', [
+        (1., None, [(0, 25), (25, 50), (50, 52), (52, 54), (54, 56)]),
+        (2., 1., [(0, 50), (25, 52), (50, 54), (52, 56)]),
+        (None, None, [(0, 56)]), (9., None, [(0, 56)]),
+        # Two pictures at least, and no window twice.
+        (.1, 1., [(0, 3), (25, 28), (50, 52), (52, 54), (54, 56)])])
+    def test_tell_what_a_window_holds(self, uneven, window, stride, expected):
+        assert list(uneven.windows(window, stride)) == expected
+        assert uneven.at(51) == 2.5
+
+    def test_a_pause_is_no_window(self):
+        times = np.concatenate([np.arange(25), 250 + np.arange(25)]) / 25
+        assert list(PictureTimes(50, 25., times).windows(1.)) == [
+            (0, 25), (25, 50)]
+
+    def test_are_rounded_where_the_rate_is_even(self):
+        times = np.round(np.arange(90) / 30, 2)
+        even = PictureTimes(90, 30., times)
+        assert even.uneven is None and even.at(1) == 1 / 30
+        assert list(even.windows(1.1, .4)) == list(
+            plan_windows(90, 30., 1.1, .4))
+
+    def test_may_be_unknown(self):
+        assert list(PictureTimes(50, 0.).windows(1.)) == [(0, 25), (25, 50)]
 
 
 def test_folders_patterns_and_lists_become_files(tmp_path):

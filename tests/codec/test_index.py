@@ -3,13 +3,16 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmfer.codec import (CompressedVideo, CompressedVideoError, VideoIndex)
-from mmfer.testing import fingerprint
+from mmfer.testing import (encode_packets, fingerprint, restless,
+                           write_video)
 from mmfer.testing.full_decode import read_packets
+from mmfer.testing.odd_streams import mux_packets
 
 
 FRAGMENTED = {'movflags': 'frag_keyframe+empty_moov+default_base_moof'}
@@ -56,7 +59,7 @@ def test_length_size_and_types(make_clip, truth, coding, suffix, options):
         assert (video.height, video.width) == pictures[0].planes[0].shape
         assert video.picture_types == ''.join(p.picture_type
                                               for p in pictures)
-        assert video.fps == pytest.approx(25, abs=.1) or suffix == '.h264'
+        assert video.fps == pytest.approx(25, abs=.1)
 
 
 @pytest.mark.parametrize('movflags', ['faststart', 'frag_keyframe+empty_moov'])
@@ -157,3 +160,69 @@ def test_bytes_serve_like_a_path(make_clip, coding, suffix):
             assert [fingerprint(r) for r in video.residuals_at([3, 8, 20])
                     ] == wanted
             assert np.array_equal(video.frame_at(14), picture)
+
+
+def test_recordings_with_other_streams_cannot_be_joined(make_clip, tmp_path):
+    """FFmpeg meets a stream that it did not announce."""
+    parts = [make_clip('h264_deblock', count=26, suffix='.ts',
+                       container_options=options)
+             for options in (None, {'mpegts_start_pid': '0x120',
+                                    'mpegts_pmt_start_pid': '0x1010'})]
+    first, second = (Path(part).read_bytes() for part in parts)
+    path = tmp_path / 'joined.ts'
+    path.write_bytes(first * 100 + second)
+    with pytest.raises(CompressedVideoError, match='joined.ts: another') as e:
+        VideoIndex.build(path)
+    assert '\n' not in str(e.value)
+
+
+@pytest.mark.parametrize('coding, suffix, container', [
+    ('h264_deblock', '.h264', None), ('mpeg4', '.m4v', 'm4v'),
+    ('mpeg2', '.m2v', 'mpeg2video'), ('h264_deblock', '.mp4', None)])
+def test_the_rate_is_that_of_the_stream(tmp_path, coding, suffix, container):
+    path = write_video(tmp_path / ('a' + suffix), restless(31), coding, fps=30,
+                       container=container)
+    assert VideoIndex.build(path).fps == pytest.approx(30)
+
+
+# Seconds; the muxers round to their own units.
+UNEVEN = np.concatenate([np.arange(16) * 2, 43 + np.arange(10) * 13]) / 50
+
+
+@pytest.mark.parametrize('coding', ['h264_deblock', 'h264_bframes'])
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.ts'])
+def test_times_are_those_of_the_file(tmp_path, coding, suffix):
+    path = tmp_path / ('a' + suffix)
+    packets, extradata = encode_packets(restless(26), coding,
+                                        global_header=suffix != '.ts')
+    stamps = np.rint(UNEVEN * 50).astype(int)
+    shown = stamps[np.argsort(np.argsort([p.pts for p in packets]))]
+    delay = int((stamps - shown).max())  # none is shown before it is decoded
+    for packet, pts, dts in zip(packets, shown.tolist(), stamps.tolist()):
+        packet.pts, packet.dts = pts + delay, dts
+    mux_packets(path, packets, coding, (96, 80), 50, extradata)
+    index = VideoIndex.build(path)
+    assert np.allclose(index.times, UNEVEN, atol=1e-3)
+    index.save(tmp_path / 'a.npz')
+    assert np.array_equal(VideoIndex.load(tmp_path / 'a.npz').times,
+                          index.times)
+
+
+def test_an_index_stored_without_times_is_read(make_clip, tmp_path):
+    index = VideoIndex.build(make_clip('mpeg4', count=26))
+    index.save(tmp_path / 'new.npz')
+    with np.load(tmp_path / 'new.npz') as stored:
+        np.savez(tmp_path / 'old.npz', **{
+            name: stored[name] for name in stored.files
+            if name not in ('stamps', 'tick')})
+    old = VideoIndex.load(tmp_path / 'old.npz')
+    assert old.times is None and np.array_equal(old.order, index.order)
+    replace(index, stamps=None).save(tmp_path / 'none.npz')
+    assert VideoIndex.load(tmp_path / 'none.npz').times is None
+
+
+@pytest.mark.parametrize('coding, suffix', [('h264_deblock', '.h264'),
+                                            ('mpeg4_bframes', '.avi')])
+def test_times_may_be_unknown(make_clip, coding, suffix):
+    assert VideoIndex.build(
+        make_clip(coding, count=26, suffix=suffix)).times is None

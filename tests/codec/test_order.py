@@ -1,5 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Display order, picture types, key pictures, true pictures, rotation."""
+from pathlib import Path
 
 import av
 import numpy as np
@@ -215,6 +216,26 @@ def test_variable_frame_rate_is_indexed_by_count(tmp_path):
     with CompressedVideo(path) as video:
         assert len(video) == 14 and video.picture_types[12] == 'I'
         assert video.residual_at(13).index == 13
+
+
+@pytest.mark.parametrize('coding', ['h264_bframes', 'mpeg2_bframes',
+                                    'h264_deblock', 'h264_open_gop'])
+def test_joined_recordings_follow_each_other(make_clip, tmp_path, coding):
+    """Their times begin anew; they are not shuffled into each other."""
+    parts = [make_clip(coding, count=count, suffix='.ts')
+             for count in (26, 14, 20)]
+    path = tmp_path / 'joined.ts'
+    path.write_bytes(b''.join(Path(part).read_bytes() for part in parts))
+    with CompressedVideo(path) as video:
+        types, pictures = [], []
+        for part in parts:
+            with CompressedVideo(part) as alone:
+                types.append(alone.picture_types)
+                pictures += alone.frames_at([0, 5, 12])
+        assert video.picture_types == ''.join(types)
+        assert np.allclose(video.times, np.arange(60) / 25)
+        found = video.frames_at([0, 5, 12, 26, 31, 38, 40, 45, 52])
+        assert all(map(np.array_equal, found, pictures))
 
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
