@@ -7,7 +7,6 @@ was predicted until then is written)."""
 import argparse
 import os
 import sys
-from pathlib import Path
 
 EXAMPLES = """examples:
   # one clip: a table, and a time line with a window every second
@@ -159,14 +158,12 @@ def _predict_many(args, sink):
 
 def _predict_here(args, sink):
     from mmfer.apis import FERInferencer
-    from mmfer.apis.clip_sources import expand_inputs
     from mmfer.progress import ProgressLine
-    pairs = expand_inputs(args.inputs)
     inferencer = FERInferencer(**_settings(args))
-    if len(pairs) > 1:
-        with ProgressLine('predict', len(pairs), unit='files',
+    if len(args.inputs) > 1:
+        with ProgressLine('predict', len(args.inputs), unit='files',
                           shown=not args.quiet) as line:
-            for clip in inferencer.iterate([name for name, _ in pairs]):
+            for clip in inferencer.iterate(args.inputs):
                 sink.append(clip)
                 line.step()
         return
@@ -180,7 +177,7 @@ def _predict_here(args, sink):
         line[0].step(clip.read_windows - line[0].done)
 
     try:
-        sink += inferencer.iterate([pairs[0][0]], on_window)
+        sink += inferencer.iterate(args.inputs, on_window)
     finally:
         if line:
             line[0].__exit__()
@@ -208,44 +205,48 @@ def _predict_live(args, sink):
         sink.append(clip.prediction())
 
 
-def _write(args, clips):
+def _plan(args):
+    """List the inputs, and the files that are written about them."""
+    from mmfer.apis.clip_sources import expand_inputs
+    from mmfer.apis.output_plan import OutputPlan
+    from mmfer.apis.run_files import detector_files, model_files
+    names = args.inputs if args.live else [
+        name for name, _ in expand_inputs(args.inputs)]
+    used = [args.config, *model_files(args.checkpoint),
+            *detector_files(args.detector)]
+    return names, OutputPlan(names, used, args.json, args.csv, args.jsonl,
+                             args.plot, args.video)
+
+
+def _write(args, plan, clips):
     from mmfer.apis.outputs import as_table, write_csv, write_json
-    if args.json:
-        write_json(clips, args.json)
-    if args.csv:
-        write_csv(clips, args.csv)
+    if plan.json:
+        write_json(clips, plan.json)
+    if plan.csv:
+        write_csv(clips, plan.csv)
     answered = [clip for clip in clips if clip.faces]
-    if args.plot:
+    if plan.plots:
         from mmfer.visualization.timeline import draw_timeline
         for clip in answered:
-            draw_timeline(clip, _output(args.plot, clip, clips, '.png'))
-    if args.video:
+            draw_timeline(clip, plan.plots[clip.path])
+    if plan.videos:
         from mmfer.visualization.annotated_video import write_annotated_video
         for clip in answered:
-            write_annotated_video(clip.path, clip,
-                                  _output(args.video, clip, clips, '.mp4'))
+            write_annotated_video(clip.path, clip, plan.videos[clip.path])
     if not args.quiet and not args.live:
         print(as_table(clips))
 
 
-def _output(asked, clip, clips, suffix):
-    """The file itself for one clip, otherwise one in a folder."""
-    if len(clips) == 1 and not os.path.isdir(asked):
-        path = Path(asked)
-    else:
-        # The folders of the clip are part of the name: stems may repeat.
-        common = os.path.commonpath(
-            [os.path.dirname(os.path.abspath(c.path)) for c in clips])
-        name = os.path.relpath(os.path.abspath(clip.path), common)
-        name = name.replace(os.sep, '_')
-        path = Path(asked) / (
-            name if name.endswith(suffix) else name + suffix)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def main(argv=None):
     args = parse_args(argv)
+    from mmfer.apis.output_plan import OutputError
+    try:
+        args.inputs, plan = _plan(args)
+    except OutputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     if args.threads:
         os.environ.setdefault('OMP_NUM_THREADS', str(args.threads))
         import torch
@@ -266,7 +267,7 @@ def main(argv=None):
             sys.exit(broken)
     if clips:
         try:
-            _write(args, clips)
+            _write(args, plan, clips)
         except (OSError, ValueError, ImportError) as error:
             sys.exit(f'error: {error}')
     for clip in clips:

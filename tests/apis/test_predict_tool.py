@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The command: what it prints and writes, and its exit codes."""
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,17 @@ def test_options_that_do_not_go_together(run, arguments, word):
 def test_what_is_wrong_with_the_model_is_one_line(run, clips):
     code, _, err = run(clips[0], '--stride', 1)
     assert code == 1 and err.startswith('error: `stride` needs')
+
+
+def test_an_input_is_never_overwritten(run, clips, tmp_path):
+    (tmp_path / 'sub').mkdir()
+    for name in ('sub/x.mp4', 'sub_x.mp4'):
+        shutil.copy(clips[0], tmp_path / name)
+    before = (tmp_path / 'sub_x.mp4').read_bytes()
+    for wrong in (['--video', tmp_path], ['--video', tmp_path / 'new'],
+                  ['--csv', tmp_path / 'sub_x.mp4']):
+        code, out, err = run(tmp_path, '--crop', 'none', *wrong)
+        assert code == 2 and len(err.splitlines()) == 1
+        assert 'sub_x.mp4' in err
+        assert (tmp_path / 'sub_x.mp4').read_bytes() == before
+        assert not (tmp_path / 'new').exists()
