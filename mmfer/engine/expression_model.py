@@ -2,7 +2,7 @@
 """Take the expression model out of an identity-aware training."""
 import copy
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmaction.registry import MODELS
@@ -122,8 +122,10 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
         that were left out), ``bytes_before``, ``bytes_after``.
 
     Raises:
-        ExportError: Config and checkpoint do not fit.
+        ExportError: Config and checkpoint do not fit, or something would be
+            overwritten that no export wrote.
     """
+    check_outputs(out, out_config, [checkpoint, cfg.filename])
     reduced = expression_config(cfg)
     with DefaultScope.overwrite_default_scope(
             reduced.get('default_scope', 'mmaction')):
@@ -151,6 +153,34 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
         dropped=total - size,
         bytes_before=os.path.getsize(checkpoint),
         bytes_after=os.path.getsize(out))
+
+
+def check_outputs(out: str, out_config: str,
+                  read: Sequence[Optional[str]]) -> None:
+    """See that an export overwrites nothing but an earlier export.
+
+    Args:
+        out (str): Checkpoint to write.
+        out_config (str): Config to write.
+        read (Sequence[str]): Files that the export reads; None is skipped.
+
+    Raises:
+        ExportError: It would, or the names do not fit what is written.
+    """
+    if not out.endswith('.pth') or not out_config.endswith('.py'):
+        raise ExportError(f'{out}: give a name in .pth for the checkpoint; '
+                          'its config gets the ending .py')
+    for path in (out, out_config):
+        for other in filter(None, read):
+            if os.path.exists(path) and os.path.exists(other) and \
+                    os.path.samefile(path, other):
+                raise ExportError(f'{path}: would be overwritten, but the '
+                                  'export reads it; give another name')
+    # An earlier export left both.
+    if os.path.exists(out_config) and not os.path.exists(out):
+        raise ExportError(
+            f'{out_config}: would be overwritten by the config of {out}, but '
+            'is that of something else; give another name')
 
 
 def default_outputs(checkpoint: str) -> Tuple[str, str]:

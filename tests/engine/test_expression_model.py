@@ -2,6 +2,7 @@
 """What is left of an identity-aware training when it is over."""
 import copy
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,30 @@ def test_a_foreign_checkpoint_is_refused(cfg, checkpoint, tmp_path):
                                 str(tmp_path / 'e.pth'),
                                 str(tmp_path / 'e.py'))
     assert not (tmp_path / 'e.pth').exists()
+
+
+@pytest.mark.parametrize('out, word', [
+    ('identity-aware.pth', r'identity-aware\.py: would be overwritten'),
+    ('epoch_1.pth', r'epoch_1\.pth: would be overwritten'),
+    ('e.py', r'e\.py: give a name in \.pth'),
+    ('other.pth', r'other\.py: would be overwritten')])
+def test_nothing_but_an_earlier_export_is_overwritten(
+        cfg, checkpoint, tmp_path, out, word):
+    config = tmp_path / 'identity-aware.py'
+    cfg.dump(config)
+    (tmp_path / 'other.py').write_text('x = 1')
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    tool = runpy.run_path(
+        str(ROOT / 'tools/deployment/export_expression_model.py'))['main']
+    with pytest.raises(SystemExit, match=word):
+        tool([str(config), str(checkpoint), '--out', str(tmp_path / out)])
+    with pytest.raises(ExportError, match=word):
+        export_expression_model(
+            Config.fromfile(config), str(checkpoint), str(tmp_path / out),
+            str((tmp_path / out).with_suffix('.py')))
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for _ in range(2):  # its own files are replaced
+        tool([str(config), str(checkpoint), '--out', str(tmp_path / 'e.pth')])
 
 
 def test_kept_weights_are_copies():

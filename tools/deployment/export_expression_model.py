@@ -27,8 +27,8 @@ def parse_args(argv=None):
     parser.add_argument(
         '--out',
         metavar='PTH',
-        help='checkpoint to write; its config gets the ending .py '
-        '(default: beside the checkpoint, with _expression in its name)')
+        help='checkpoint to write, a name in .pth; its config gets the '
+        'ending .py (default: beside the checkpoint, with _expression in its name)')
     return parser.parse_args(argv)
 
 
@@ -37,7 +37,8 @@ def main(argv=None):
     import mmfer  # noqa: F401, repairs the stack before it is imported
     from mmengine.config import Config
 
-    from mmfer.engine.expression_model import (default_outputs,
+    from mmfer.engine.expression_model import (check_outputs,
+                                               default_outputs,
                                                export_expression_model)
     out, out_config = default_outputs(args.checkpoint)
     if args.out:
@@ -45,6 +46,10 @@ def main(argv=None):
     for path in (args.config, args.checkpoint):
         if not os.path.isfile(path):
             sys.exit(f'{path}: no such file')
+    try:
+        check_outputs(out, out_config, [args.config, args.checkpoint])
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     try:
         report = export_expression_model(
             Config.fromfile(args.config), args.checkpoint, out, out_config)
