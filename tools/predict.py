@@ -2,8 +2,8 @@
 """Predict facial expressions in files, folders, cameras and streams.
 
 Exit code 0: every file has an answer; 1: nothing could be predicted; 2: wrong
-options; 3: some files have no answer, stderr says why; 130: interrupted (what
-was predicted until then is written)."""
+options; 3: some files have no answer, or a result could not be written, stderr
+says why; 130: interrupted (what was predicted until then is written)."""
 import argparse
 import os
 import sys
@@ -149,8 +149,8 @@ def _predict_many(args, sink):
         line[0].step(done - line[0].done)
 
     try:
-        sink += predict_many(_settings(args), args.inputs, args.engine,
-                             args.workers, args.jsonl, progress=progress)
+        predict_many(_settings(args), args.inputs, args.engine, args.workers,
+                     args.jsonl, progress=progress, answers=sink)
     finally:
         if line:
             line[0].__exit__()
@@ -158,29 +158,33 @@ def _predict_many(args, sink):
 
 def _predict_here(args, sink):
     from mmfer.apis import FERInferencer
+    from mmfer.apis.unfinished import Unfinished
     from mmfer.progress import ProgressLine
     inferencer = FERInferencer(**_settings(args))
-    if len(args.inputs) > 1:
-        with ProgressLine('predict', len(args.inputs), unit='files',
-                          shown=not args.quiet) as line:
-            for clip in inferencer.iterate(args.inputs):
-                sink.append(clip)
-                line.step()
-        return
-    line = []
+    unfinished, alone = Unfinished(), len(args.inputs) == 1
+    line = [] if alone else [ProgressLine(
+        'predict', len(args.inputs), unit='files', shown=not args.quiet)]
 
     def on_window(clip):
-        if not line:
-            line.append(ProgressLine('predict', clip.planned, unit='windows',
-                                     shown=not args.quiet))
-        # Several faces share a window.
-        line[0].step(clip.read_windows - line[0].done)
+        unfinished(clip)
+        if alone:
+            if not line:
+                line.append(ProgressLine(
+                    'predict', clip.planned, unit='windows',
+                    shown=not args.quiet))
+            # Several faces share a window.
+            line[0].step(clip.read_windows - line[0].done)
 
     try:
-        sink += inferencer.iterate(args.inputs, on_window)
+        for clip in inferencer.iterate(args.inputs, on_window):
+            sink.append(clip)
+            unfinished.done(clip)
+            if not alone:
+                line[0].step()
     finally:
-        if line:
-            line[0].__exit__()
+        sink += unfinished.predictions()
+        for one in line:
+            one.__exit__()
 
 
 def _predict_live(args, sink):
@@ -218,28 +222,50 @@ def _plan(args):
                              args.plot, args.video)
 
 
-def _write(args, plan, clips):
-    from mmfer.apis.outputs import as_table, write_csv, write_json
+def _outputs(plan, clips):
+    """Yield the name of each output, and what writes it."""
+    from functools import partial
+
+    from mmfer.apis.outputs import write_csv, write_json
     if plan.json:
-        write_json(clips, plan.json)
+        yield plan.json, partial(write_json, clips, plan.json)
     if plan.csv:
-        write_csv(clips, plan.csv)
+        yield plan.csv, partial(write_csv, clips, plan.csv)
     answered = [clip for clip in clips if clip.faces]
     if plan.plots:
         from mmfer.visualization.timeline import draw_timeline
         for clip in answered:
-            draw_timeline(clip, plan.plots[clip.path])
+            path = plan.plots[clip.path]
+            yield path, partial(draw_timeline, clip, path)
     if plan.videos:
         from mmfer.visualization.annotated_video import write_annotated_video
         for clip in answered:
-            write_annotated_video(clip.path, clip, plan.videos[clip.path])
+            path = plan.videos[clip.path]
+            yield path, partial(write_annotated_video, clip.path, clip, path)
+
+
+def _write(args, plan, clips):
+    """Write everything that can be written; tells whether that is all."""
+    from av import FFmpegError
+
+    from mmfer.apis.outputs import as_table, why_not_written
+    complete = True
+    for path, write in _outputs(plan, clips):
+        try:
+            write()
+        except (OSError, ValueError, ImportError, RuntimeError,
+                FFmpegError) as error:
+            complete = False
+            print(f'error: {why_not_written(path, error)}', file=sys.stderr)
     if not args.quiet and not args.live:
         print(as_table(clips))
+    return complete
 
 
 def main(argv=None):
     args = parse_args(argv)
     from mmfer.apis.output_plan import OutputError
+    from mmfer.command_line import INTERRUPTED, PIPE_CLOSED
     try:
         args.inputs, plan = _plan(args)
     except OutputError as error:
@@ -255,33 +281,34 @@ def main(argv=None):
     clips = []
     predict = _predict_live if args.live else \
         _predict_many if args.many else _predict_here
-    stopped, broken = False, None
+    stopped, broken = None, None
     try:
         predict(args, clips)
     except KeyboardInterrupt:
-        stopped = True
+        stopped = INTERRUPTED
         print('interrupted', file=sys.stderr)
+    except BrokenPipeError:  # nobody reads the windows of a stream any more
+        stopped, args.quiet = PIPE_CLOSED, True
     except (ValueError, OSError, ImportError, WorkersFailed) as error:
         broken = f'error: {error}'
         if not any(clip.faces for clip in clips):
             sys.exit(broken)
-    if clips:
-        try:
-            _write(args, plan, clips)
-        except (OSError, ValueError, ImportError) as error:
-            sys.exit(f'error: {error}')
+    complete = _write(args, plan, clips) if clips else True
     for clip in clips:
         for text in filter(None, [clip.error, *clip.warnings]):
             print(f'{"error" if clip.error else "warning"}: {text}',
                   file=sys.stderr)
     if stopped:
-        sys.exit(130)
+        sys.exit(stopped)
     if broken:  # a stream that broke off; what came before is written
         print(broken, file=sys.stderr)
         sys.exit(3)
     without = sum(clip.error is not None for clip in clips)
-    sys.exit(0 if not without else 1 if without == len(clips) else 3)
+    if without == len(clips):
+        sys.exit(1)
+    sys.exit(3 if without or not complete else 0)
 
 
 if __name__ == '__main__':
-    main()
+    from mmfer.command_line import run
+    run(main)

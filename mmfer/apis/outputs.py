@@ -2,7 +2,8 @@
 """Predictions as a table, as CSV and as JSON; files appear whole or not."""
 import csv
 import json
-from typing import Iterator, List, Sequence
+import os
+from typing import Iterator, List, Sequence, Union
 
 from mmfer.atomic import write_text, writing
 
@@ -64,6 +65,25 @@ def _rows(clip: ClipPrediction) -> Iterator[list]:
                    data['first'], data['last'],
                    clip.classes[int(window.scores.argmax())],
                    *data['scores'], *(data['crop'] or [''] * 4), '']
+
+
+def why_not_written(path: Union[str, os.PathLike], error: Exception) -> str:
+    """Say in one line why a result is missing.
+
+    Args:
+        path (str | PathLike): Where it was to be.
+        error (Exception): What was raised.
+
+    Returns:
+        str: It names the file.
+    """
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename and os.fspath(error.filename) != os.fspath(path):
+            text = f'{error.filename}: {text}'
+    name = os.fspath(path)
+    return text if text.startswith(name) else f'{name}: not written ({text})'
 
 
 def as_table(predictions: Sequence[ClipPrediction]) -> str:

@@ -105,3 +105,87 @@ def test_an_input_is_never_overwritten(run, clips, tmp_path):
         assert 'sub_x.mp4' in err
         assert (tmp_path / 'sub_x.mp4').read_bytes() == before
         assert not (tmp_path / 'new').exists()
+
+
+def press_ctrl_c_at(monkeypatch, count):
+    """Interrupt when the progress has come so far."""
+    from mmfer.progress import ProgressLine
+    step = ProgressLine.step
+
+    def pressed(self, *arguments):
+        step(self, *arguments)
+        if self.done >= count:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressLine, 'step', pressed)
+
+
+@pytest.mark.parametrize('how', [['--workers', 1], ['--workers', 0], [
+    '--workers', 0, '--jsonl', 'log.jsonl']])
+def test_what_was_predicted_before_ctrl_c_is_written(
+        run, clips, tmp_path, monkeypatch, how):
+    monkeypatch.chdir(tmp_path)
+    press_ctrl_c_at(monkeypatch, 2)
+    code, out, err = run(*clips[:4], '--batch-size', 1, '--json', 'a.json',
+                         '--plot', 'plots', *how)
+    assert code == 130 and 'interrupted' in err
+    assert [clip.path for clip in read_json('a.json')] == clips[:2]
+    assert sorted(path.name for path in Path('plots').iterdir()) == [
+        f'{Path(clip).name}.png' for clip in clips[:2]]
+
+
+def test_results_of_several_inputs_are_in_a_folder_after_ctrl_c(
+        run, clips, tmp_path, monkeypatch):
+    press_ctrl_c_at(monkeypatch, 1)
+    code, *_ = run(*clips[:2], '--batch-size', 1, '--plot', tmp_path / 'p')
+    assert code == 130 and len(list((tmp_path / 'p').iterdir())) == 1
+
+
+def test_windows_of_one_file_are_written_after_ctrl_c(
+        run, clips, tmp_path, monkeypatch):
+    press_ctrl_c_at(monkeypatch, 3)
+    code, _, err = run(clips[0], '--window', .08, '--batch-size', 2, '--json',
+                       tmp_path / 'a.json')
+    assert code == 130 and 'ended after 3 of 7 windows' in err
+    assert len(read_json(tmp_path / 'a.json')[0].faces[0].windows) == 2
+
+
+def test_ctrl_c_while_drawing_is_no_traceback(tool, model_of, clips, tmp_path,
+                                              monkeypatch, capsys):
+    from mmfer.command_line import run
+    from mmfer.visualization import annotated_video
+
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(annotated_video, 'write_annotated_video', pressed)
+    with pytest.raises(SystemExit) as caught:
+        run(lambda: tool.main([*model_of.values(), clips[0], '--video',
+                               str(tmp_path / 'a.mp4'), '--csv',
+                               str(tmp_path / 'a.csv')]))
+    assert caught.value.code == 130 and (tmp_path / 'a.csv').exists()
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='Linux alone')
+def test_a_result_that_fails_does_not_keep_others_from_being_written(
+        run, clips, tmp_path):
+    code, out, err = run(clips[0], '--json', '/dev/full', '--csv',
+                         tmp_path / 'a.csv', '--plot', tmp_path / 'a.png')
+    assert code == 3 and clips[0] in out
+    assert 'error: /dev/full: not written (No space left on device)' in err
+    assert (tmp_path / 'a.csv').exists() and (tmp_path / 'a.png').exists()
+
+
+def test_names_of_results_are_checked_first(run, clips, tmp_path):
+    code, _, err = run(clips[0], '--plot', tmp_path / 'o')
+    assert code == 2 and '.png' in err
+    assert run(clips[0], '--csv', tmp_path)[0] == 2
+
+
+def test_videos_of_names_that_look_like_addresses(run, clips, tmp_path,
+                                                  monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clips[0], 'talk:1.mp4')
+    code, _, err = run('talk:1.mp4', '--video', 'new:1.mp4')
+    assert (code, sorted(p.name for p in tmp_path.iterdir())) == (
+        0, ['new:1.mp4', 'talk:1.mp4'])

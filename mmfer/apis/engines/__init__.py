@@ -25,7 +25,8 @@ def predict_many(settings: Dict[str, Any],
                  workers: int = 1,
                  log: Optional[str] = None,
                  job_size: int = JOB_SIZE,
-                 progress: Optional[Callable[[int, int], None]] = None
+                 progress: Optional[Callable[[int, int], None]] = None,
+                 answers: Optional[List[ClipPrediction]] = None
                  ) -> List[ClipPrediction]:
     """Predict many files.
 
@@ -44,9 +45,12 @@ def predict_many(settings: Dict[str, Any],
             Defaults to 16.
         progress (Callable, optional): Called with the number of finished
             files and of all files. Defaults to None.
+        answers (list, optional): Takes the answers, also those that are there
+            when the work is interrupted. Defaults to None.
 
     Returns:
-        list[ClipPrediction]: One for each file, in order.
+        list[ClipPrediction]: One for each file, in order; ``answers``, if
+        given.
 
     Raises:
         ValueError: A setting is wrong.
@@ -65,6 +69,7 @@ def predict_many(settings: Dict[str, Any],
     if any(isinstance(source, bytes) for _, source in pairs):
         raise ValueError('many files are given as paths, not as bytes')
     names = list(dict.fromkeys(name for name, _ in pairs))
+    answers = [] if answers is None else answers
     digest = run_digest(settings)
     stamps = None if log is None else file_stamps(names)
     with PredictionLog(log, digest, stamps) as kept:
@@ -75,10 +80,14 @@ def predict_many(settings: Dict[str, Any],
         done = sum(name in kept for name in names)
         if progress is not None:
             progress(done, len(names))
-        if jobs:
-            for lines in _ENGINES[engine](settings, jobs, workers):
-                done += kept.add(lines)
-                if progress is not None:
-                    progress(done, len(names))
-            kept.sort(names)
-        return [parse_line(line) for line in kept.read(names)]
+        try:
+            if jobs:
+                for lines in _ENGINES[engine](settings, jobs, workers):
+                    done += kept.add(lines)
+                    if progress is not None:
+                        progress(done, len(names))
+                kept.sort(names)
+        finally:
+            answers += map(parse_line, kept.read(
+                [name for name in names if name in kept]))
+    return answers

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ..clip_progress import ClipProgress
 from ..prediction import ClipPrediction
@@ -63,29 +63,31 @@ class FilePredictor:
         cv2.setNumThreads(threads)
         self._inferencer = FERInferencer(**settings)
 
-    def __call__(self, job: FileJob) -> List[str]:
+    def __call__(self, job: FileJob) -> Iterator[str]:
         """Predict the files of a job.
 
         Args:
             job (FileJob): The job.
 
-        Returns:
-            list[str]: A line of JSON for each file, in order.
+        Yields:
+            str: A line of JSON for each file, in order, as it is ready.
         """
-        return [clip.to_json()
-                for clip in self._inferencer.iterate(list(job.paths))]
+        for clip in self._inferencer.iterate(list(job.paths)):
+            yield clip.to_json()
 
 
-def make_predictor(settings: Dict[str, Any]) -> FilePredictor:
+def make_predictor(
+        settings: Dict[str, Any]) -> Callable[[FileJob], Iterator[str]]:
     """Start a worker.
 
     Args:
         settings (dict): Arguments of ``FERInferencer``.
 
     Returns:
-        FilePredictor: The worker.
+        Callable: The worker, a generator function: what it has predicted is
+        not lost with the rest of a job.
     """
-    return FilePredictor(settings)
+    return FilePredictor(settings).__call__
 
 
 def broken(path: str, reason: str) -> str:

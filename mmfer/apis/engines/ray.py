@@ -30,7 +30,7 @@ class RayPredictor:
             dict: ``number`` and ``lines``.
         """
         paths = tuple(str(path) for path in row['paths'])
-        lines = self._predict(FileJob(int(row['number']), paths))
+        lines = list(self._predict(FileJob(int(row['number']), paths)))
         return dict(number=row['number'], lines=lines)
 
 
