@@ -158,6 +158,7 @@ def _predict_many(args, sink):
 
 def _predict_here(args, sink):
     from mmfer.apis import FERInferencer
+    from mmfer.apis.outputs import with_real_scores
     from mmfer.apis.unfinished import Unfinished
     from mmfer.progress import ProgressLine
     inferencer = FERInferencer(**_settings(args))
@@ -177,12 +178,12 @@ def _predict_here(args, sink):
 
     try:
         for clip in inferencer.iterate(args.inputs, on_window):
-            sink.append(clip)
+            sink.append(with_real_scores(clip))
             unfinished.done(clip)
             if not alone:
                 line[0].step()
     finally:
-        sink += unfinished.predictions()
+        sink += map(with_real_scores, unfinished.predictions())
         for one in line:
             one.__exit__()
 
@@ -191,6 +192,7 @@ def _predict_live(args, sink):
     from mmfer.apis import FERInferencer
     from mmfer.apis.clip_progress import ClipProgress
     from mmfer.apis.live import live_windows
+    from mmfer.apis.outputs import with_real_scores
     inferencer = FERInferencer(**_settings(args))
     clip = ClipProgress(args.inputs[0], inferencer.classes)
     try:
@@ -206,7 +208,7 @@ def _predict_live(args, sink):
                       f'{window.scores[best]:.3f}', flush=True)
     finally:
         clip.is_read = True
-        sink.append(clip.prediction())
+        sink.append(with_real_scores(clip.prediction()))
 
 
 def _plan(args):
@@ -220,6 +222,21 @@ def _plan(args):
             *detector_files(args.detector)]
     return names, OutputPlan(names, used, args.json, args.csv, args.jsonl,
                              args.plot, args.video)
+
+
+def _check_detector(args):
+    """Make the detector once: better told here than after some files."""
+    from mmfer.datasets.preparation.detectors import (DetectorError,
+                                                      build_detector)
+    if not args.detector or args.crop == 'none':
+        return
+    try:
+        build_detector(args.detector)
+    except (DetectorError, OSError) as error:
+        sys.exit(f'error: {error}')
+    except Exception as error:  # of somebody else's code
+        sys.exit(f'error: --detector {args.detector}: cannot be made '
+                 f'({type(error).__name__}: {error})')
 
 
 def _outputs(plan, clips):
@@ -273,10 +290,12 @@ def main(argv=None):
         sys.exit(2)
     except ValueError as error:
         sys.exit(f'error: {error}')
+    _check_detector(args)
     if args.threads:
         os.environ.setdefault('OMP_NUM_THREADS', str(args.threads))
         import torch
         torch.set_num_threads(args.threads)
+    from mmfer.datasets.preparation.detectors import DetectorError
     from mmfer.worker_processes import WorkersFailed
     clips = []
     predict = _predict_live if args.live else \
@@ -289,7 +308,8 @@ def main(argv=None):
         print('interrupted', file=sys.stderr)
     except BrokenPipeError:  # nobody reads the windows of a stream any more
         stopped, args.quiet = PIPE_CLOSED, True
-    except (ValueError, OSError, ImportError, WorkersFailed) as error:
+    except (ValueError, OSError, ImportError, WorkersFailed,
+            DetectorError) as error:
         broken = f'error: {error}'
         if not any(clip.faces for clip in clips):
             sys.exit(broken)

@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """The command: what it prints and writes, and its exit codes."""
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -189,3 +190,40 @@ def test_videos_of_names_that_look_like_addresses(run, clips, tmp_path,
     code, _, err = run('talk:1.mp4', '--video', 'new:1.mp4')
     assert (code, sorted(p.name for p in tmp_path.iterdir())) == (
         0, ['new:1.mp4', 'talk:1.mp4'])
+
+
+@pytest.mark.parametrize('how', [[], ['--workers', 1]])
+def test_a_name_need_not_be_text(run, clips, tmp_path, how):
+    name = os.fsdecode(b'caf\xe9.mp4')
+    try:
+        shutil.copy(clips[0], tmp_path / name)
+    except OSError:
+        pytest.skip('names are UTF-8 here')
+    shutil.copy(clips[1], tmp_path / 'b.mp4')
+    inodes = []
+    for _ in range(2):
+        code, out, err = run(
+            tmp_path, '--json', tmp_path / 'a.json', '--csv',
+            tmp_path / 'a.csv', '--plot', tmp_path / 'plots', *how,
+            *(['--jsonl', tmp_path / 'a.jsonl'] if how else []))
+        assert code == 0, err
+        assert r'caf\udce9.mp4' in out
+        assert r'caf\udce9.mp4' in (tmp_path / 'a.csv').read_text('utf-8')
+        paths = [clip.path for clip in read_json(tmp_path / 'a.json')]
+        assert paths == [str(tmp_path / 'b.mp4'), str(tmp_path / name)]
+        if how:  # the second time nothing is left to be done
+            inodes.append((tmp_path / 'a.jsonl').stat().st_ino)
+    assert len(set(inodes)) <= 1
+
+
+def test_a_detector_that_cannot_be_made_is_one_line(run, clips, tmp_path):
+    for spec in ('nope', f'haar:{tmp_path}/no.xml', 'python:math:nothing'):
+        code, out, err = run(*clips[:2], '--detector', spec)
+        assert code == 1 and err.startswith('error: ') and spec[-6:] in err
+        assert len(err.splitlines()) == 1 and not out
+
+
+def test_digits_of_other_kinds_are_no_numbers(run, clips, tmp_path):
+    for name in ('10²3.mp4', '2.mp4', '٣.mp4'):
+        shutil.copy(clips[0], tmp_path / name)
+    assert run(tmp_path, '--quiet')[0] == 0

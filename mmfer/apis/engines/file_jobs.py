@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ..clip_progress import ClipProgress
+from ..outputs import as_json, with_real_scores
 from ..prediction import ClipPrediction
 
 #: Files of a job.
@@ -73,7 +74,7 @@ class FilePredictor:
             str: A line of JSON for each file, in order, as it is ready.
         """
         for clip in self._inferencer.iterate(list(job.paths)):
-            yield clip.to_json()
+            yield as_json(with_real_scores(clip))
 
 
 def make_predictor(
@@ -103,7 +104,7 @@ def broken(path: str, reason: str) -> str:
     clip = ClipProgress(path, ())
     clip.error = (f'{path}: ends every process that reads it ({reason}); make '
                   'a new copy of the file')
-    return clip.prediction().to_json()
+    return as_json(clip.prediction())
 
 
 def run_digest(settings: Dict[str, Any]) -> str:
