@@ -54,8 +54,15 @@ def find_failures(predictions: Any) -> List[Failure]:
     Returns:
         list[Failure]: The most confident first; equal ones in the order of
         the test.
+
+    Raises:
+        ValueError: A label is none of the classes.
     """
-    found = []
+    found, count = [], predictions.scores.shape[1]
+    labels = predictions.labels
+    if len(labels) and not 0 <= min(labels) <= max(labels) < count:
+        raise ValueError(f'a label is outside of 0 .. {count - 1}: '
+                         f'{min(labels)} .. {max(labels)}')
     for scores, label, clip, subject in zip(
             predictions.scores, predictions.labels, predictions.clips,
             predictions.subjects):
