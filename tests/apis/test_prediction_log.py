@@ -9,6 +9,7 @@ import time
 import pytest
 
 from mmfer.apis.engines import FileInUse, PredictionLogError, predict_many
+from mmfer.apis.engines.file_jobs import run_digest
 from mmfer.apis.engines.prediction_log import PredictionLog
 
 
@@ -119,3 +120,16 @@ def test_a_log_of_many_files_is_sorted_quickly(tmp_path):
         kept.sort(names)
         assert time.process_time() - start < 5
         assert json.loads(next(kept.read(['7.mp4'])))['path'] == '7.mp4'
+
+
+def test_every_file_of_a_model_and_a_detector_counts(tmp_path, model_of):
+    for name in ('m.xml', 'm.bin', 'm.json', 'faces.xml'):
+        (tmp_path / name).write_text(name)
+    settings = dict(config=model_of['config'],
+                    checkpoint=str(tmp_path / 'm.xml'),
+                    detector=f'haar:{tmp_path}/faces.xml')
+    digests = {run_digest(settings)}
+    for name in ('m.xml', 'm.bin', 'm.json', 'faces.xml'):
+        (tmp_path / name).write_text('another')
+        digests.add(run_digest(settings))
+    assert len(digests) == 5

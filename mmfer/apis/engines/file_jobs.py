@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 from ..clip_progress import ClipProgress
 from ..outputs import as_json, with_real_scores
 from ..prediction import ClipPrediction
+from ..run_files import detector_files, model_files
 
 #: Files of a job.
 JOB_SIZE = 16
@@ -111,8 +112,8 @@ def run_digest(settings: Dict[str, Any]) -> str:
     """Tell runs apart whose results must not be mixed.
 
     Args:
-        settings (dict): Arguments of ``FERInferencer``; the config and the
-            checkpoint count with their content.
+        settings (dict): Arguments of ``FERInferencer``; the config, all files
+            of the model and the file of a detector count with their content.
 
     Returns:
         str: 16 hexadecimal digits.
@@ -129,10 +130,11 @@ def run_digest(settings: Dict[str, Any]) -> str:
     digest = hashlib.sha256(
         json.dumps(facts, sort_keys=True, default=str).encode())
     checkpoint = settings.get('checkpoint')
-    if checkpoint is not None:
-        if not os.path.isfile(checkpoint):
-            raise UnsuitableConfig(f'{checkpoint}: no such checkpoint')
-        with open(checkpoint, 'rb') as file:
+    if checkpoint is not None and not os.path.isfile(checkpoint):
+        raise UnsuitableConfig(f'{checkpoint}: no such checkpoint')
+    for path in (*model_files(checkpoint),
+                 *detector_files(settings.get('detector'))):
+        with open(path, 'rb') as file:
             for block in iter(lambda: file.read(1 << 20), b''):
                 digest.update(block)
     return digest.hexdigest()[:16]
