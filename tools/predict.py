@@ -8,6 +8,9 @@ import argparse
 import os
 import sys
 
+from mmfer.command_line import (INTERRUPTED, PIPE_CLOSED, positive_number, run,
+                                whole_number)
+
 EXAMPLES = """examples:
   # one clip: a table, and a time line with a window every second
   python tools/predict.py config.py epoch_24.pth talk.mp4 --window 2 --stride 1
@@ -45,16 +48,16 @@ def parse_args(argv=None):
                         help='no progress and no table')
 
     group = parser.add_argument_group('prediction')
-    group.add_argument('--window', type=float, metavar='SECONDS',
+    group.add_argument('--window', type=positive_number, metavar='SECONDS',
                        help='that are classified together (default: the '
                        'whole file; 2 for cameras and addresses)')
-    group.add_argument('--stride', type=float, metavar='SECONDS',
+    group.add_argument('--stride', type=positive_number, metavar='SECONDS',
                        help='from one window to the next (default: --window)')
     group.add_argument('--device', default='cpu',
                        help='cpu, cuda, cuda:1 … or auto (cpu)')
-    group.add_argument('--batch-size', type=int, default=8, metavar='N',
-                       help='windows that go through the network together (8)')
-    group.add_argument('--threads', type=int, metavar='N',
+    group.add_argument('--batch-size', type=whole_number(1), default=8,
+                       metavar='N', help='windows that go through the network together (8)')
+    group.add_argument('--threads', type=whole_number(1), metavar='N',
                        help='of the network (default: as many as PyTorch '
                        'takes; with workers 1 in each)')
 
@@ -67,8 +70,9 @@ def parse_args(argv=None):
     group.add_argument('--first-faces-only', action='store_true',
                        help='look for faces until there is one, not on every '
                        'I picture')
-    group.add_argument('--max-faces', type=int, default=8, metavar='N')
-    group.add_argument('--clip-size', type=int, metavar='PIXELS',
+    group.add_argument('--max-faces', type=whole_number(1), default=8,
+                       metavar='N')
+    group.add_argument('--clip-size', type=whole_number(1), metavar='PIXELS',
                        help='side of the clips of the training (default: '
                        'known from the checkpoint or the pipeline)')
 
@@ -81,8 +85,8 @@ def parse_args(argv=None):
                        'labels and residuals; with several files a folder')
 
     group = parser.add_argument_group('many files')
-    group.add_argument('--workers', type=int, default=0, metavar='N',
-                       help='processes (0: this one)')
+    group.add_argument('--workers', type=whole_number(), default=0,
+                       metavar='N', help='processes (0: this one)')
     group.add_argument('--engine', choices=('local', 'ray'), default='local',
                        help='ray needs mmfer[bulk]')
     group.add_argument('--jsonl', metavar='FILE', help='a line for each file '
@@ -90,7 +94,8 @@ def parse_args(argv=None):
                        'continued')
 
     group = parser.add_argument_group('cameras and addresses')
-    group.add_argument('--seconds', type=float, help='stop after so much')
+    group.add_argument('--seconds', type=positive_number,
+                       help='stop after so much')
     group.add_argument('--input-format', metavar='NAME',
                        help="FFmpeg's name of a format or kind of device")
     group.add_argument('--input-option', action='append', default=[],
@@ -122,10 +127,10 @@ def _check(parser, args):
         parser.error('--seconds, --input-option and --encode are for cameras '
                      'and addresses')
     args.many = bool(args.workers or args.jsonl or args.engine == 'ray')
-    if args.threads is not None and (args.many or args.threads < 1):
-        parser.error('--threads is at least 1, and not for many files')
-    if args.workers < 0 or (args.engine == 'ray' and not args.workers):
-        parser.error('--workers is not negative, and --engine ray needs some')
+    if args.threads is not None and args.many:
+        parser.error('--threads is not for many files')
+    if args.engine == 'ray' and not args.workers:
+        parser.error('--engine ray needs some --workers')
 
 
 def _settings(args):
@@ -239,6 +244,14 @@ def _check_detector(args):
                  f'({type(error).__name__}: {error})')
 
 
+def _warn_of_the_config(args):
+    """Its weights may fit a network that is shown something else."""
+    from mmfer.apis.network import checkpoint_doubt
+    doubt = checkpoint_doubt(args.config, args.checkpoint)
+    if doubt:
+        print(f'warning: {args.config}: {doubt}', file=sys.stderr)
+
+
 def _outputs(plan, clips):
     """Yield the name of each output, and what writes it."""
     from functools import partial
@@ -282,7 +295,6 @@ def _write(args, plan, clips):
 def main(argv=None):
     args = parse_args(argv)
     from mmfer.apis.output_plan import OutputError
-    from mmfer.command_line import INTERRUPTED, PIPE_CLOSED
     try:
         args.inputs, plan = _plan(args)
     except OutputError as error:
@@ -291,6 +303,7 @@ def main(argv=None):
     except ValueError as error:
         sys.exit(f'error: {error}')
     _check_detector(args)
+    _warn_of_the_config(args)
     if args.threads:
         os.environ.setdefault('OMP_NUM_THREADS', str(args.threads))
         import torch
@@ -330,5 +343,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    from mmfer.command_line import run
     run(main)

@@ -1,7 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A trained network behind one call: samples in, probabilities out."""
 import os
-from typing import List, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmfer import compat
 from mmfer.engine.expression_model import TRAINING_PARTS, expression_config
+from mmfer.engine.stored_config import reading_doubt
 from .clip_pipeline import UnsuitableConfig, class_names
 
 #: Endings of models that mmfer.deployment loads.
@@ -128,7 +129,9 @@ class TorchNetwork:
                 f'({_first_line(error)})') from None
         state = content.get('state_dict', content) \
             if isinstance(content, dict) else None
-        if not isinstance(state, dict):
+        if not isinstance(state, dict) or not all(
+                isinstance(name, str) and isinstance(value, torch.Tensor)
+                for name, value in state.items()):
             raise UnsuitableConfig(f'{path}: holds no weights')
         state = {name[7:] if name.startswith('module.') else name: value
                  for name, value in state.items()}
@@ -224,6 +227,29 @@ def load_network(cfg: Config, checkpoint, device: str):
             EXPORTED_SUFFIXES):
         return ExportedNetwork(os.fspath(checkpoint), cfg)
     return TorchNetwork(cfg, checkpoint, device)
+
+
+def checkpoint_doubt(config: str, checkpoint: str) -> Optional[str]:
+    """Tell whether a config reads files otherwise than the training did.
+
+    Args:
+        config (str): The file.
+        checkpoint (str): The file; exported models have but one config.
+
+    Returns:
+        str | None: In one line, what differs. What cannot be read is told
+        elsewhere.
+    """
+    if checkpoint.endswith(EXPORTED_SUFFIXES):
+        return None
+    compat.apply(wait=False)
+    try:
+        pipeline = load_config(config).test_pipeline
+        content = torch.load(checkpoint, map_location='cpu',
+                             weights_only=True, mmap=True)
+        return reading_doubt(pipeline, content.get('meta'))
+    except Exception:  # torch raises whatever it likes
+        return None
 
 
 def _first_line(error: Exception) -> str:

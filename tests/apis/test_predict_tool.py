@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmfer.apis.outputs import read_json
 
@@ -83,7 +84,14 @@ def test_a_device_is_listed_window_by_window(run, tmp_path):
     (['a.mp4', '--seconds', '3'], 'cameras'),
     (['a.mp4', '--engine', 'ray'], 'workers'),
     (['0', '--input-option', 'x'], 'NAME=VALUE'),
-    (['a.mp4', '--threads', '0'], 'threads')])
+    (['a.mp4', '--threads', '0'], 'threads'),
+    (['a.mp4', '--batch-size', '0'], 'batch-size'),
+    (['a.mp4', '--max-faces', '0'], 'max-faces'),
+    (['a.mp4', '--window', '-1'], 'window'),
+    (['a.mp4', '--window', 'nan'], 'window'),
+    (['a.mp4', '--stride', '0'], 'stride'),
+    (['a.mp4', '--seconds', '0'], 'seconds'),
+    (['a.mp4', '--workers', '-1'], 'workers')])
 def test_options_that_do_not_go_together(run, arguments, word):
     code, _, err = run(*arguments)
     assert code == 2 and word in err
@@ -106,6 +114,17 @@ def test_an_input_is_never_overwritten(run, clips, tmp_path):
         assert 'sub_x.mp4' in err
         assert (tmp_path / 'sub_x.mp4').read_bytes() == before
         assert not (tmp_path / 'new').exists()
+
+
+def test_nobody_reads_the_windows_of_a_stream(run, tmp_path, monkeypatch):
+    def closed(*_, **__):
+        raise BrokenPipeError(32, 'Broken pipe')
+
+    monkeypatch.setattr('builtins.print', closed)
+    code, _, err = run('testsrc=size=64x64:rate=10:duration=2', '--window', 1,
+                       '--input-format', 'lavfi', '--csv', tmp_path / 'a.csv')
+    assert (code, err) == (141, '')
+    assert len((tmp_path / 'a.csv').read_text().splitlines()) == 2
 
 
 def press_ctrl_c_at(monkeypatch, count):
@@ -227,3 +246,21 @@ def test_digits_of_other_kinds_are_no_numbers(run, clips, tmp_path):
     for name in ('10²3.mp4', '2.mp4', '٣.mp4'):
         shutil.copy(clips[0], tmp_path / name)
     assert run(tmp_path, '--quiet')[0] == 0
+
+
+def test_a_config_that_reads_otherwise_is_told(tool, model_of, clips,
+                                               tmp_path, capsys):
+    from mmengine.config import Config
+    cfg = Config.fromfile(model_of['config'])
+    content = torch.load(model_of['checkpoint'], weights_only=True)
+    content['meta']['cfg'] = cfg.pretty_text
+    torch.save(content, tmp_path / 'w.pth')
+    cfg.test_pipeline[1].num_segments = 4
+    cfg.dump(tmp_path / 'other.py')
+    for config, warned in ((model_of['config'], 0),
+                           (tmp_path / 'other.py', 1)):
+        with pytest.raises(SystemExit):
+            tool.main([str(config), str(tmp_path / 'w.pth'), clips[0]])
+        said = capsys.readouterr().err
+        assert said.count('warning: ') == warned
+        assert ('num_segments=4' in said) == warned

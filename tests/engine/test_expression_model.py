@@ -96,6 +96,7 @@ def test_export_predicts_the_same_and_holds_no_identity(
     ours, theirs = _scores(exported, exported_cfg), _scores(trained, cfg)
     assert torch.equal(ours, theirs)
     assert ours.std() > 1e-3
+    assert report['doubt'] is None
 
 
 def test_the_tool_writes_what_mmactions_test_runs(
@@ -175,6 +176,30 @@ def test_nothing_but_an_earlier_export_is_overwritten(
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
     for _ in range(2):  # its own files are replaced
         tool([str(config), str(checkpoint), '--out', str(tmp_path / 'e.pth')])
+
+
+@pytest.mark.parametrize('tool', ['export.py', 'export_expression_model.py'])
+def test_files_that_are_no_checkpoint_are_one_line(tool, checkpoint, tmp_path,
+                                                   capsys, data, monkeypatch):
+    monkeypatch.setenv('MMFER_DATA', str(data))
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict']['cls_head.fc_cls.bias'] = torch.zeros(99)
+    for number, spoilt in enumerate((
+            [1, 2], {0: torch.ones(1)}, dict(state_dict=3), content)):
+        torch.save(spoilt, tmp_path / f'{number}.pth')
+    (tmp_path / 'cut.pth').write_bytes(checkpoint.read_bytes()[:-3000])
+    main = runpy.run_path(str(ROOT / 'tools/deployment' / tool))['main']
+    for name in ('0', '1', '2', '3', 'cut'):
+        path = str(tmp_path / f'{name}.pth')
+        arguments = [str(CONFIG), path] + (
+            ['--to', 'torchscript-fp32'] if tool == 'export.py' else [])
+        try:
+            said = main(arguments)
+            assert said == 2
+            said = capsys.readouterr().err
+        except SystemExit as end:
+            said = end.code
+        assert said.startswith(path) and len(said.splitlines()) == 1, said
 
 
 def test_kept_weights_are_copies():

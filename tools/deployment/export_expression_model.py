@@ -55,6 +55,8 @@ def main(argv=None):
             Config.fromfile(args.config), args.checkpoint, out, out_config)
     except ValueError as error:
         sys.exit(f'{args.checkpoint}: {error}')
+    if report['doubt']:
+        print(f'warning: {args.config}: {report["doubt"]}', file=sys.stderr)
     print(f'{out}: {report["parameters"]:,} numbers, '
           f'{report["bytes_after"] / 1e6:.2f} MB; left out '
           f'{report["dropped"]:,} numbers of {args.checkpoint} '
