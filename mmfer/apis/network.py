@@ -150,7 +150,10 @@ class TorchNetwork:
                 'beside the checkpoint)')
         self.model.load_state_dict({name: state[name] for name in own})
         meta = content.get('meta')
-        return meta if isinstance(meta, dict) else {}
+        meta = dict(meta) if isinstance(meta, dict) else {}
+        if not isinstance(meta.get('dataset_meta'), dict):
+            meta['dataset_meta'] = {}
+        return meta
 
     @torch.no_grad()
     def __call__(self, samples: List[dict]) -> np.ndarray:

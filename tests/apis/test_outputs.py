@@ -57,3 +57,13 @@ def test_a_model_with_damaged_weights(tool, model_of, clips, tmp_path, how,
     assert f'error: {clips[0]}: the scores' in capsys.readouterr().err
     text = (tmp_path / 'a.json').read_text()
     assert '"scores": null' in text and ': NaN' not in text
+
+
+def test_a_checkpoint_that_tells_nothing(tool, model_of, clips, tmp_path,
+                                         capsys):
+    content = torch.load(model_of['checkpoint'], weights_only=True)
+    content['meta'] = dict(dataset_meta=None)
+    torch.save(content, tmp_path / 'k.pth')
+    with pytest.raises(SystemExit) as caught:
+        tool.main([model_of['config'], str(tmp_path / 'k.pth'), clips[0]])
+    assert caught.value.code == 0, capsys.readouterr().err
