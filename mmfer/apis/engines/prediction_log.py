@@ -74,6 +74,7 @@ class PredictionLog:
             raise PredictionLogError(f'{self.path}: is no file; give another '
                                      'name')
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self._is_new = not os.path.exists(self.path)
         self._file = open_alone(self.path)
         try:
             self._read_all()
@@ -88,10 +89,10 @@ class PredictionLog:
         self.close()
 
     def close(self) -> None:
-        """Let others write the file; one without a line is removed."""
+        """Let others write the file; a new one without a line is removed."""
         if self.path is None or self._file.closed:
             return
-        if not os.fstat(self._file.fileno()).st_size:
+        if self._is_new and not os.fstat(self._file.fileno()).st_size:
             try:
                 os.unlink(self.path)
             except OSError:
@@ -236,7 +237,12 @@ class PredictionLog:
             except BaseException:
                 file.close()
                 raise
+            if os.name == 'nt':  # which does not replace what is open
+                file.close()
+                self._file.close()
         self._file.close()
+        if file.closed:
+            file = open_alone(self.path)
         self._file, self._places, self._end = file, places, end
 
 
