@@ -56,7 +56,8 @@ def parse_args(argv=None):
     group.add_argument('--device', default='cpu',
                        help='cpu, cuda, cuda:1 … or auto (cpu)')
     group.add_argument('--batch-size', type=whole_number(1), default=8,
-                       metavar='N', help='windows that go through the network together (8)')
+                       metavar='N', help='windows that go through the '
+                       'network together (8)')
     group.add_argument('--threads', type=whole_number(1), metavar='N',
                        help='of the network (default: as many as PyTorch '
                        'takes; with workers 1 in each)')

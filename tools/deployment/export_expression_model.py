@@ -28,7 +28,8 @@ def parse_args(argv=None):
         '--out',
         metavar='PTH',
         help='checkpoint to write, a name in .pth; its config gets the '
-        'ending .py (default: beside the checkpoint, with _expression in its name)')
+        'ending .py (default: beside the checkpoint, with _expression in its '
+        'name)')
     return parser.parse_args(argv)
 
 
