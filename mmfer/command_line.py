@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""What the commands have in common: whole numbers in bounds, and their end."""
+"""What the commands have in common: numbers in bounds, and their end."""
 import argparse
+import math
 import os
 import sys
 from typing import Any, Callable, Optional
@@ -60,3 +61,24 @@ def whole_number(least: int = 0,
         return number
 
     return read
+
+
+def positive_number(text: str) -> float:
+    """Be a ``type`` for ``add_argument`` that takes what is above zero.
+
+    Args:
+        text (str): Of the argument.
+
+    Returns:
+        float: The number, finite.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f'{text!r} is no number above 0')
+    return number

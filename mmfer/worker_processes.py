@@ -44,14 +44,17 @@ def run_jobs(make: Callable[..., Callable[[Any], Any]],
 
     Args:
         make (Callable): Called once in every process with ``arguments``;
-            returns the function that does a job. Picklable, as are jobs.
+            returns the function that does a job, or the generator function
+            that gives it in parts. Picklable, as are jobs.
         arguments (tuple): Of ``make``.
         jobs (Sequence): What the function is called with.
         workers (int): Processes, started afresh ('spawn'); 0 works in this
             process. Defaults to 1.
 
     Yields:
-        tuple: Position of the job, and its result or :class:`Died`.
+        tuple: Position of the job, and its result or :class:`Died`. Of a
+        generator every part, as it is ready: those of a job that is repeated
+        come once more.
 
     Raises:
         WorkersFailed: No worker starts, or a job raised an exception; its
@@ -60,7 +63,12 @@ def run_jobs(make: Callable[..., Callable[[Any], Any]],
     if not workers:
         work = make(*arguments)
         for number, job in enumerate(jobs):
-            yield number, work(job)
+            result = work(job)
+            if isinstance(result, Iterator):
+                for part in result:
+                    yield number, part
+            else:
+                yield number, result
         return
     crew = _Crew(make, arguments, jobs)
     try:
@@ -115,11 +123,14 @@ class _Crew:
                     continue
                 if kind == 'failed':
                     raise WorkersFailed(content)
-                if kind == 'done':
+                if kind == 'part':
+                    yield worker.job, content
+                elif kind in ('done', 'end'):
                     number, worker.job = worker.job, None
                     left -= 1
                     self._employ(worker)
-                    yield number, content
+                    if kind == 'done':
+                        yield number, content
                 else:
                     worker.ready = True
                     self._failed_starts = 0
@@ -181,7 +192,13 @@ def _serve(pipe, make, arguments) -> None:
         work = make(*arguments)
         pipe.send(('ready', None))
         while True:
-            pipe.send(('done', work(pipe.recv())))
+            result = work(pipe.recv())
+            if isinstance(result, Iterator):
+                for part in result:
+                    pipe.send(('part', part))
+                pipe.send(('end', None))
+            else:
+                pipe.send(('done', result))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone or needs no more
     except Exception as error:

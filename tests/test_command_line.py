@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from mmfer.command_line import INTERRUPTED, PIPE_CLOSED, run, whole_number
+from mmfer.command_line import (INTERRUPTED, PIPE_CLOSED, positive_number,
+                                run, whole_number)
 
 
 def start(code, **options):
@@ -75,3 +76,10 @@ def test_whole_numbers():
                                ('--share', '101', 'from 0 to 100')):
         with pytest.raises(argparse.ArgumentError, match=said):
             parser.parse_args([option, text])
+
+
+def test_positive_numbers():
+    assert positive_number('.5') == .5
+    for text in ('0', '-1', 'nan', 'inf', 'x'):
+        with pytest.raises(argparse.ArgumentTypeError, match=text):
+            positive_number(text)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -183,6 +184,45 @@ def test_other_sites_cannot_use_the_server(address):
     for name in ('/', '/page.css', '/page.js', '/timeline.js'):
         text = ask(address, name)[2].decode()
         assert 'https://' not in text and 'url(' not in text
+
+
+def test_names_that_are_no_address_are_refused(address):
+    assert ask(address, '/', Host='[bad')[0] == 400
+    assert ask(address, '/api/clips', 'POST', b'x',
+               Origin='http://[bad')[0] == 400
+    assert ask(address, '/')[0] == 200
+
+
+@pytest.mark.parametrize('option, value', [
+    ('--port', '99999'), ('--port', '-1'), ('--max-upload', 'nan'),
+    ('--max-seconds', '0'), ('--window', 'inf')])
+def test_numbers_out_of_bounds_are_one_line(option, value, capsys):
+    tool = runpy.run_path(str(REPOSITORY / 'tools/demo/serve.py'))
+    with pytest.raises(SystemExit) as caught:
+        tool['parse_args'](['--config', 'c', '--checkpoint', 'k', option,
+                            value])
+    said = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 2 and f'argument {option}' in said[-1]
+
+
+def test_the_page_at_an_address_of_ipv6(place):
+    try:
+        with socket.socket(socket.AF_INET6) as line:
+            line.bind(('::1', 0))
+    except OSError:
+        pytest.skip('no IPv6 here')
+    with subprocess.Popen(
+            [sys.executable, '-W', 'ignore',
+             str(REPOSITORY / 'tools/demo/serve.py'), '--config', str(CONFIG),
+             '--checkpoint', 'random.pth', '--port', '0', '--host', '::1'],
+            cwd=place, text=True, stdout=subprocess.PIPE,
+            env={**os.environ, 'PYTHONPATH': str(REPOSITORY)}) as server:
+        try:
+            line = server.stdout.readline()
+            assert line.startswith('http://[::1]:'), line
+            assert ask(line.split('/')[2], '/api/info')[0] == 200
+        finally:
+            server.terminate()
 
 
 @pytest.mark.skipif(find_browser() is None,

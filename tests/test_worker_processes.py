@@ -51,6 +51,25 @@ def test_in_this_process(tmp_path):
         (0, 8), (1, 10)]
 
 
+def make_parts(folder):
+    """The second part of a job kills its worker, but once."""
+    def work(job):
+        yield job
+        with open(Path(folder, f'{job}.tried'), 'a') as tried:
+            tried.write('x')
+            if tried.tell() == 1:
+                os._exit(1)
+        yield job + 1
+    return work
+
+
+def test_parts_come_as_they_are_ready(tmp_path):
+    found = list(run_jobs(make_parts, (str(tmp_path), ), [10, 20], 1))
+    assert found == [(0, 10), (0, 10), (0, 11), (1, 20), (1, 20), (1, 21)]
+    assert list(run_jobs(make_parts, (str(tmp_path), ), [10], 0)) == [
+        (0, 10), (0, 11)]
+
+
 def test_errors_come_through(tmp_path):
     with pytest.raises(WorkersFailed, match='ValueError: not a job'):
         list(run_jobs(make_work, (str(tmp_path), ), [99], 1))

@@ -2,12 +2,14 @@
 """Predict facial expressions in files, folders, cameras and streams.
 
 Exit code 0: every file has an answer; 1: nothing could be predicted; 2: wrong
-options; 3: some files have no answer, stderr says why; 130: interrupted (what
-was predicted until then is written)."""
+options; 3: some files have no answer, or a result could not be written, stderr
+says why; 130: interrupted (what was predicted until then is written)."""
 import argparse
 import os
 import sys
-from pathlib import Path
+
+from mmfer.command_line import (INTERRUPTED, PIPE_CLOSED, positive_number, run,
+                                whole_number)
 
 EXAMPLES = """examples:
   # one clip: a table, and a time line with a window every second
@@ -46,16 +48,17 @@ def parse_args(argv=None):
                         help='no progress and no table')
 
     group = parser.add_argument_group('prediction')
-    group.add_argument('--window', type=float, metavar='SECONDS',
+    group.add_argument('--window', type=positive_number, metavar='SECONDS',
                        help='that are classified together (default: the '
                        'whole file; 2 for cameras and addresses)')
-    group.add_argument('--stride', type=float, metavar='SECONDS',
+    group.add_argument('--stride', type=positive_number, metavar='SECONDS',
                        help='from one window to the next (default: --window)')
     group.add_argument('--device', default='cpu',
                        help='cpu, cuda, cuda:1 … or auto (cpu)')
-    group.add_argument('--batch-size', type=int, default=8, metavar='N',
-                       help='windows that go through the network together (8)')
-    group.add_argument('--threads', type=int, metavar='N',
+    group.add_argument('--batch-size', type=whole_number(1), default=8,
+                       metavar='N', help='windows that go through the '
+                       'network together (8)')
+    group.add_argument('--threads', type=whole_number(1), metavar='N',
                        help='of the network (default: as many as PyTorch '
                        'takes; with workers 1 in each)')
 
@@ -68,8 +71,9 @@ def parse_args(argv=None):
     group.add_argument('--first-faces-only', action='store_true',
                        help='look for faces until there is one, not on every '
                        'I picture')
-    group.add_argument('--max-faces', type=int, default=8, metavar='N')
-    group.add_argument('--clip-size', type=int, metavar='PIXELS',
+    group.add_argument('--max-faces', type=whole_number(1), default=8,
+                       metavar='N')
+    group.add_argument('--clip-size', type=whole_number(1), metavar='PIXELS',
                        help='side of the clips of the training (default: '
                        'known from the checkpoint or the pipeline)')
 
@@ -82,8 +86,8 @@ def parse_args(argv=None):
                        'labels and residuals; with several files a folder')
 
     group = parser.add_argument_group('many files')
-    group.add_argument('--workers', type=int, default=0, metavar='N',
-                       help='processes (0: this one)')
+    group.add_argument('--workers', type=whole_number(), default=0,
+                       metavar='N', help='processes (0: this one)')
     group.add_argument('--engine', choices=('local', 'ray'), default='local',
                        help='ray needs mmfer[bulk]')
     group.add_argument('--jsonl', metavar='FILE', help='a line for each file '
@@ -91,7 +95,8 @@ def parse_args(argv=None):
                        'continued')
 
     group = parser.add_argument_group('cameras and addresses')
-    group.add_argument('--seconds', type=float, help='stop after so much')
+    group.add_argument('--seconds', type=positive_number,
+                       help='stop after so much')
     group.add_argument('--input-format', metavar='NAME',
                        help="FFmpeg's name of a format or kind of device")
     group.add_argument('--input-option', action='append', default=[],
@@ -123,10 +128,10 @@ def _check(parser, args):
         parser.error('--seconds, --input-option and --encode are for cameras '
                      'and addresses')
     args.many = bool(args.workers or args.jsonl or args.engine == 'ray')
-    if args.threads is not None and (args.many or args.threads < 1):
-        parser.error('--threads is at least 1, and not for many files')
-    if args.workers < 0 or (args.engine == 'ray' and not args.workers):
-        parser.error('--workers is not negative, and --engine ray needs some')
+    if args.threads is not None and args.many:
+        parser.error('--threads is not for many files')
+    if args.engine == 'ray' and not args.workers:
+        parser.error('--engine ray needs some --workers')
 
 
 def _settings(args):
@@ -150,8 +155,8 @@ def _predict_many(args, sink):
         line[0].step(done - line[0].done)
 
     try:
-        sink += predict_many(_settings(args), args.inputs, args.engine,
-                             args.workers, args.jsonl, progress=progress)
+        predict_many(_settings(args), args.inputs, args.engine, args.workers,
+                     args.jsonl, progress=progress, answers=sink)
     finally:
         if line:
             line[0].__exit__()
@@ -159,37 +164,41 @@ def _predict_many(args, sink):
 
 def _predict_here(args, sink):
     from mmfer.apis import FERInferencer
-    from mmfer.apis.clip_sources import expand_inputs
+    from mmfer.apis.outputs import with_real_scores
+    from mmfer.apis.unfinished import Unfinished
     from mmfer.progress import ProgressLine
-    pairs = expand_inputs(args.inputs)
     inferencer = FERInferencer(**_settings(args))
-    if len(pairs) > 1:
-        with ProgressLine('predict', len(pairs), unit='files',
-                          shown=not args.quiet) as line:
-            for clip in inferencer.iterate([name for name, _ in pairs]):
-                sink.append(clip)
-                line.step()
-        return
-    line = []
+    unfinished, alone = Unfinished(), len(args.inputs) == 1
+    line = [] if alone else [ProgressLine(
+        'predict', len(args.inputs), unit='files', shown=not args.quiet)]
 
     def on_window(clip):
-        if not line:
-            line.append(ProgressLine('predict', clip.planned, unit='windows',
-                                     shown=not args.quiet))
-        # Several faces share a window.
-        line[0].step(clip.read_windows - line[0].done)
+        unfinished(clip)
+        if alone:
+            if not line:
+                line.append(ProgressLine(
+                    'predict', clip.planned, unit='windows',
+                    shown=not args.quiet))
+            # Several faces share a window.
+            line[0].step(clip.read_windows - line[0].done)
 
     try:
-        sink += inferencer.iterate([pairs[0][0]], on_window)
+        for clip in inferencer.iterate(args.inputs, on_window):
+            sink.append(with_real_scores(clip))
+            unfinished.done(clip)
+            if not alone:
+                line[0].step()
     finally:
-        if line:
-            line[0].__exit__()
+        sink += map(with_real_scores, unfinished.predictions())
+        for one in line:
+            one.__exit__()
 
 
 def _predict_live(args, sink):
     from mmfer.apis import FERInferencer
     from mmfer.apis.clip_progress import ClipProgress
     from mmfer.apis.live import live_windows
+    from mmfer.apis.outputs import with_real_scores
     inferencer = FERInferencer(**_settings(args))
     clip = ClipProgress(args.inputs[0], inferencer.classes)
     try:
@@ -205,82 +214,134 @@ def _predict_live(args, sink):
                       f'{window.scores[best]:.3f}', flush=True)
     finally:
         clip.is_read = True
-        sink.append(clip.prediction())
+        sink.append(with_real_scores(clip.prediction()))
 
 
-def _write(args, clips):
-    from mmfer.apis.outputs import as_table, write_csv, write_json
-    if args.json:
-        write_json(clips, args.json)
-    if args.csv:
-        write_csv(clips, args.csv)
+def _plan(args):
+    """List the inputs, and the files that are written about them."""
+    from mmfer.apis.clip_sources import expand_inputs
+    from mmfer.apis.output_plan import OutputPlan
+    from mmfer.apis.run_files import detector_files, model_files
+    names = args.inputs if args.live else [
+        name for name, _ in expand_inputs(args.inputs)]
+    used = [args.config, *model_files(args.checkpoint),
+            *detector_files(args.detector)]
+    return names, OutputPlan(names, used, args.json, args.csv, args.jsonl,
+                             args.plot, args.video)
+
+
+def _check_detector(args):
+    """Make the detector once: better told here than after some files."""
+    from mmfer.datasets.preparation.detectors import (DetectorError,
+                                                      build_detector)
+    if not args.detector or args.crop == 'none':
+        return
+    try:
+        build_detector(args.detector)
+    except (DetectorError, OSError) as error:
+        sys.exit(f'error: {error}')
+    except Exception as error:  # of somebody else's code
+        sys.exit(f'error: --detector {args.detector}: cannot be made '
+                 f'({type(error).__name__}: {error})')
+
+
+def _warn_of_the_config(args):
+    """Its weights may fit a network that is shown something else."""
+    from mmfer.apis.network import checkpoint_doubt
+    doubt = checkpoint_doubt(args.config, args.checkpoint)
+    if doubt:
+        print(f'warning: {args.config}: {doubt}', file=sys.stderr)
+
+
+def _outputs(plan, clips):
+    """Yield the name of each output, and what writes it."""
+    from functools import partial
+
+    from mmfer.apis.outputs import write_csv, write_json
+    if plan.json:
+        yield plan.json, partial(write_json, clips, plan.json)
+    if plan.csv:
+        yield plan.csv, partial(write_csv, clips, plan.csv)
     answered = [clip for clip in clips if clip.faces]
-    if args.plot:
+    if plan.plots:
         from mmfer.visualization.timeline import draw_timeline
         for clip in answered:
-            draw_timeline(clip, _output(args.plot, clip, clips, '.png'))
-    if args.video:
+            path = plan.plots[clip.path]
+            yield path, partial(draw_timeline, clip, path)
+    if plan.videos:
         from mmfer.visualization.annotated_video import write_annotated_video
         for clip in answered:
-            write_annotated_video(clip.path, clip,
-                                  _output(args.video, clip, clips, '.mp4'))
+            path = plan.videos[clip.path]
+            yield path, partial(write_annotated_video, clip.path, clip, path)
+
+
+def _write(args, plan, clips):
+    """Write everything that can be written; tells whether that is all."""
+    from av import FFmpegError
+
+    from mmfer.apis.outputs import as_table, why_not_written
+    complete = True
+    for path, write in _outputs(plan, clips):
+        try:
+            write()
+        except (OSError, ValueError, ImportError, RuntimeError,
+                FFmpegError) as error:
+            complete = False
+            print(f'error: {why_not_written(path, error)}', file=sys.stderr)
     if not args.quiet and not args.live:
         print(as_table(clips))
-
-
-def _output(asked, clip, clips, suffix):
-    """The file itself for one clip, otherwise one in a folder."""
-    if len(clips) == 1 and not os.path.isdir(asked):
-        path = Path(asked)
-    else:
-        # The folders of the clip are part of the name: stems may repeat.
-        common = os.path.commonpath(
-            [os.path.dirname(os.path.abspath(c.path)) for c in clips])
-        name = os.path.relpath(os.path.abspath(clip.path), common)
-        name = name.replace(os.sep, '_')
-        path = Path(asked) / (
-            name if name.endswith(suffix) else name + suffix)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    return complete
 
 
 def main(argv=None):
     args = parse_args(argv)
+    from mmfer.apis.output_plan import OutputError
+    try:
+        args.inputs, plan = _plan(args)
+    except OutputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
+    _check_detector(args)
+    _warn_of_the_config(args)
     if args.threads:
         os.environ.setdefault('OMP_NUM_THREADS', str(args.threads))
         import torch
         torch.set_num_threads(args.threads)
+    from mmfer.datasets.preparation.detectors import DetectorError
     from mmfer.worker_processes import WorkersFailed
     clips = []
     predict = _predict_live if args.live else \
         _predict_many if args.many else _predict_here
-    stopped, broken = False, None
+    stopped, broken = None, None
     try:
         predict(args, clips)
     except KeyboardInterrupt:
-        stopped = True
+        stopped = INTERRUPTED
         print('interrupted', file=sys.stderr)
-    except (ValueError, OSError, ImportError, WorkersFailed) as error:
+    except BrokenPipeError:  # nobody reads the windows of a stream any more
+        stopped, args.quiet = PIPE_CLOSED, True
+    except (ValueError, OSError, ImportError, WorkersFailed,
+            DetectorError) as error:
         broken = f'error: {error}'
         if not any(clip.faces for clip in clips):
             sys.exit(broken)
-    if clips:
-        try:
-            _write(args, clips)
-        except (OSError, ValueError, ImportError) as error:
-            sys.exit(f'error: {error}')
+    complete = _write(args, plan, clips) if clips else True
     for clip in clips:
         for text in filter(None, [clip.error, *clip.warnings]):
             print(f'{"error" if clip.error else "warning"}: {text}',
                   file=sys.stderr)
     if stopped:
-        sys.exit(130)
+        sys.exit(stopped)
     if broken:  # a stream that broke off; what came before is written
         print(broken, file=sys.stderr)
         sys.exit(3)
     without = sum(clip.error is not None for clip in clips)
-    sys.exit(0 if not without else 1 if without == len(clips) else 3)
+    if without == len(clips):
+        sys.exit(1)
+    sys.exit(3 if without or not complete else 0)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

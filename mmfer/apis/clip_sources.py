@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Iterable, List, Tuple, Union
 
@@ -31,8 +32,18 @@ def is_stream(source: Union[str, int, os.PathLike, bytes]) -> bool:
         return True
     if not isinstance(source, str):
         return False
-    return source.isdigit() and not os.path.exists(source) or \
-        '://' in source or source.startswith('/dev/')
+    if re.fullmatch('[0-9]+', source):
+        return not os.path.exists(source)
+    return '://' in source or _is_device(source)
+
+
+def _is_device(path: str) -> bool:
+    """Cameras are character devices; there are files below /dev, too."""
+    try:
+        return stat.S_ISCHR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        # Not plugged in: better told as a camera than as a missing file.
+        return os.path.dirname(path) == '/dev'
 
 
 def expand_inputs(inputs: Inputs) -> List[Tuple[str, Source]]:
@@ -81,5 +92,6 @@ def _videos_below(folder: str) -> List[str]:
 
 def _natural(name: str) -> list:
     """Sort 'clip2' before 'clip10'."""
-    return [(int(part), '') if part.isdigit() else (0, part)
-            for part in re.split(r'(\d+)', name)]
+    # Numbers are at the odd places; '²' is a digit, but no number.
+    return [(int(part), '') if place % 2 else (0, part)
+            for place, part in enumerate(re.split('([0-9]+)', name))]

@@ -1,7 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """A trained network behind one call: samples in, probabilities out."""
 import os
-from typing import List, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmfer import compat
 from mmfer.engine.expression_model import TRAINING_PARTS, expression_config
+from mmfer.engine.stored_config import reading_doubt
 from .clip_pipeline import UnsuitableConfig, class_names, dataset_meta
 
 #: Endings of models that mmfer.deployment loads.
@@ -128,7 +129,8 @@ class TorchNetwork:
         state = content.get('state_dict', content) \
             if isinstance(content, dict) else None
         if not isinstance(state, dict) or not all(
-                isinstance(name, str) for name in state):
+                isinstance(name, str) and isinstance(value, torch.Tensor)
+                for name, value in state.items()):
             raise UnsuitableConfig(
                 f'{path}: holds no weights; give a checkpoint of a training')
         state = {name[7:] if name.startswith('module.') else name: value
@@ -148,7 +150,10 @@ class TorchNetwork:
                 'beside the checkpoint)')
         self.model.load_state_dict({name: state[name] for name in own})
         meta = content.get('meta')
-        return meta if isinstance(meta, dict) else {}
+        meta = dict(meta) if isinstance(meta, dict) else {}
+        if not isinstance(meta.get('dataset_meta'), dict):
+            meta['dataset_meta'] = {}
+        return meta
 
     @torch.no_grad()
     def __call__(self, samples: List[dict]) -> np.ndarray:
@@ -225,6 +230,29 @@ def load_network(cfg: Config, checkpoint, device: str):
             EXPORTED_SUFFIXES):
         return ExportedNetwork(os.fspath(checkpoint), cfg)
     return TorchNetwork(cfg, checkpoint, device)
+
+
+def checkpoint_doubt(config: str, checkpoint: str) -> Optional[str]:
+    """Tell whether a config reads files otherwise than the training did.
+
+    Args:
+        config (str): The file.
+        checkpoint (str): The file; exported models have but one config.
+
+    Returns:
+        str | None: In one line, what differs. What cannot be read is told
+        elsewhere.
+    """
+    if checkpoint.endswith(EXPORTED_SUFFIXES):
+        return None
+    compat.apply(wait=False)
+    try:
+        pipeline = load_config(config).test_pipeline
+        content = torch.load(checkpoint, map_location='cpu',
+                             weights_only=True, mmap=True)
+        return reading_doubt(pipeline, content.get('meta'))
+    except Exception:  # torch raises whatever it likes
+        return None
 
 
 def _first_line(error: Exception) -> str:

@@ -1,11 +1,15 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Predictions as a table, as CSV and as JSON; files appear whole or not."""
 import csv
+import dataclasses
 import json
-from typing import Iterator, List, Sequence
+import os
+from typing import Iterator, List, Sequence, Union
+
+import numpy as np
 
 from mmfer.atomic import write_text, writing
-
+from mmfer.visualization.file_names import readable
 from .prediction import ClipPrediction, FacePrediction
 
 #: Windows that a table lists; a long file has its time line elsewhere.
@@ -19,8 +23,43 @@ def write_json(predictions: Sequence[ClipPrediction], path: str) -> None:
         predictions (Sequence[ClipPrediction]): In order.
         path (str): The file.
     """
-    lines = ',\n'.join(clip.to_json() for clip in predictions)
+    lines = ',\n'.join(as_json(clip) for clip in predictions)
     write_text(path, f'[\n{lines}\n]\n')
+
+
+def as_json(clip: ClipPrediction) -> str:
+    """Make a line of JSON, valid whatever the name of the file.
+
+    Args:
+        clip (ClipPrediction): The answer.
+
+    Returns:
+        str: What ``to_json`` gives, where that can be written.
+
+    Raises:
+        ValueError: A number is none, see :func:`with_real_scores`.
+    """
+    return readable(json.dumps(clip.to_dict(), ensure_ascii=False,
+                               allow_nan=False))
+
+
+def with_real_scores(clip: ClipPrediction) -> ClipPrediction:
+    """Make an error of an answer whose scores are no numbers.
+
+    Args:
+        clip (ClipPrediction): The answer.
+
+    Returns:
+        ClipPrediction: The same, or one without faces.
+    """
+    if all(np.isfinite(part.scores).all() for face in clip.faces
+           for part in (face, *face.windows)):
+        return clip
+    return dataclasses.replace(
+        clip, faces=(), warnings=(),
+        error=f'{clip.path}: the scores of the model are NaN or infinite: its '
+        'weights are damaged, or the training has diverged; take another '
+        'checkpoint')
 
 
 def read_json(path: str) -> List[ClipPrediction]:
@@ -45,25 +84,47 @@ def write_csv(predictions: Sequence[ClipPrediction], path: str) -> None:
         path (str): The file.
     """
     with writing(path) as file:
-        classes = predictions[0].classes if predictions else ()
+        # One that no worker survived knows of no classes.
+        classes = next(
+            (clip.classes for clip in predictions if clip.classes), ())
         rows = csv.writer(file, lineterminator='\n')
         rows.writerow(['path', 'face', 'start', 'end', 'first', 'last',
                        'label', *classes, 'left', 'top', 'width', 'height',
                        'error'])
         for clip in predictions:
-            rows.writerows(_rows(clip))
+            rows.writerows(_rows(clip, len(classes)))
 
 
-def _rows(clip: ClipPrediction) -> Iterator[list]:
+def _rows(clip: ClipPrediction, count: int) -> Iterator[list]:
+    path = readable(clip.path)
     if clip.error:
-        yield [clip.path, *[''] * (10 + len(clip.classes)), clip.error]
+        yield [path, *[''] * (10 + count), readable(clip.error)]
     for face in clip.faces:
         for window in face.windows:
             data = window.to_dict()
-            yield [clip.path, face.face, data['start'], data['end'],
+            yield [path, face.face, data['start'], data['end'],
                    data['first'], data['last'],
                    clip.classes[int(window.scores.argmax())],
                    *data['scores'], *(data['crop'] or [''] * 4), '']
+
+
+def why_not_written(path: Union[str, os.PathLike], error: Exception) -> str:
+    """Say in one line why a result is missing.
+
+    Args:
+        path (str | PathLike): Where it was to be.
+        error (Exception): What was raised.
+
+    Returns:
+        str: It names the file.
+    """
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename and os.fspath(error.filename) != os.fspath(path):
+            text = f'{error.filename}: {text}'
+    name = os.fspath(path)
+    return text if text.startswith(name) else f'{name}: not written ({text})'
 
 
 def as_table(predictions: Sequence[ClipPrediction]) -> str:
@@ -77,12 +138,13 @@ def as_table(predictions: Sequence[ClipPrediction]) -> str:
     """
     rows = [('file', 'face', 'expression', 'probability', 'windows', 'time')]
     for clip in predictions:
+        path = readable(clip.path)
         for face in clip.faces:
-            rows.append((clip.path, str(face.face), face.label,
+            rows.append((path, str(face.face), face.label,
                          f'{face.scores.max():.3f}', str(len(face.windows)),
                          f'{clip.duration:.1f} s' if clip.duration else ''))
         if clip.error:
-            rows.append((clip.path, '', 'none', '', '', ''))
+            rows.append((path, '', 'none', '', '', ''))
     lines = _aligned(rows)
     if len(predictions) == 1:
         for face in predictions[0].faces:

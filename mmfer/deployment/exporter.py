@@ -107,6 +107,8 @@ def export_checkpoint(cfg: Config,
         the metadata.
     """
     recognizer, facts = load_recognizer(cfg, checkpoint)
+    if facts.get('doubt'):
+        report(f'warning: {cfg.filename or "the config"}: {facts["doubt"]}')
     network = DeployableNetwork(recognizer)
     needs_many = any(TARGETS[t][1] == 'int8' for t in targets)
     samples = calibration_batches(cfg, calibration_clips if needs_many else 1)

@@ -10,10 +10,11 @@ from mmaction.registry import MODELS
 from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from mmfer.engine.expression_model import expression_config, expression_state
+from mmfer.engine.expression_model import (expression_config,
+                                           load_expression_weights)
+from mmfer.engine.stored_config import reading_doubt
 from mmfer.models.backbones.temporal_shift import TemporalShift
 
 
@@ -183,7 +184,8 @@ def load_recognizer(
 
     Returns:
         tuple: The recogniser in eval mode, and what the checkpoint tells:
-        ``classes``, ``coding``, ``checkpoint`` (its name), ``sha256``.
+        ``classes``, ``coding``, ``checkpoint`` (its name), ``sha256``, and
+        ``doubt`` if the config reads otherwise than the training did.
 
     Raises:
         ExportError: Config and checkpoint do not belong together.
@@ -197,16 +199,15 @@ def load_recognizer(
         model = MODELS.build(reduced.model)
     if checkpoint is None:
         return model.eval(), {}
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    state = loaded.get('state_dict', loaded)
-    model.load_state_dict(
-        expression_state(state, list(model.state_dict())), strict=True)
-    dataset_meta = loaded.get('meta', {}).get('dataset_meta') or {}
+    loaded = load_expression_weights(model, checkpoint)
+    meta = loaded.get('meta') or {}
+    dataset_meta = meta.get('dataset_meta') or {}
     facts = dict(
         classes=_names(dataset_meta.get('classes')),
         coding=dict(dataset_meta.get('coding') or {}),
         checkpoint=os.path.basename(checkpoint),
-        sha256=file_digest(checkpoint))
+        sha256=file_digest(checkpoint),
+        doubt=reading_doubt(cfg.get('test_pipeline', []), meta))
     return model.eval(), facts
 
 

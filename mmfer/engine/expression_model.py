@@ -2,7 +2,7 @@
 """Take the expression model out of an identity-aware training."""
 import copy
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmaction.registry import MODELS
@@ -12,6 +12,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmfer.atomic import replacing, writing
 from mmfer.version import __version__
+from .stored_config import reading_doubt
 
 #: Parts of the recogniser that exist for training only.
 TRAINING_PARTS = ('identity_head', 'apex_decoder', 'identity_encoder')
@@ -83,6 +84,33 @@ def expression_state(state: Dict[str, torch.Tensor],
     return {name: state[name].detach().cpu().clone() for name in names}
 
 
+def read_checkpoint(path: str) -> Dict[str, Any]:
+    """Read a training checkpoint, as data only.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        dict: Its content.
+
+    Raises:
+        ExportError: It cannot be read, or holds no weights.
+    """
+    try:
+        loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    except Exception as error:  # torch raises whatever it likes
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportError('cannot be read as a checkpoint that holds data '
+                          f'only ({line}); copy it again') from None
+    state = loaded.get('state_dict', loaded) \
+        if isinstance(loaded, dict) else None
+    if not isinstance(state, dict) or not all(
+            isinstance(name, str) and isinstance(value, torch.Tensor)
+            for name, value in state.items()):
+        raise ExportError('holds no weights; give a checkpoint of a training')
+    return loaded
+
+
 def load_expression_weights(model: torch.nn.Module, checkpoint: str) -> dict:
     """Fill an expression model from any checkpoint of its training.
 
@@ -97,10 +125,14 @@ def load_expression_weights(model: torch.nn.Module, checkpoint: str) -> dict:
     Raises:
         ExportError: The checkpoint belongs to another network.
     """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    loaded = read_checkpoint(checkpoint)
     state = loaded.get('state_dict', loaded)
-    model.load_state_dict(
-        expression_state(state, list(model.state_dict())), strict=True)
+    kept = expression_state(state, list(model.state_dict()))
+    try:
+        model.load_state_dict(kept, strict=True)
+    except RuntimeError as error:
+        raise ExportError('the checkpoint belongs to another config '
+                          f'({str(error).splitlines()[-1].strip()})') from None
     return loaded
 
 
@@ -119,11 +151,14 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
 
     Returns:
         dict: ``parameters`` of the exported model, ``dropped`` (parameters
-        that were left out), ``bytes_before``, ``bytes_after``.
+        that were left out), ``bytes_before``, ``bytes_after``, ``doubt``
+        (None, or how the config reads otherwise than the training did).
 
     Raises:
-        ExportError: Config and checkpoint do not fit.
+        ExportError: Config and checkpoint do not fit, or something would be
+            overwritten that no export wrote.
     """
+    check_outputs(out, out_config, [checkpoint, cfg.filename])
     reduced = expression_config(cfg)
     with DefaultScope.overwrite_default_scope(
             reduced.get('default_scope', 'mmaction')):
@@ -131,7 +166,7 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
     loaded = load_expression_weights(model, checkpoint)
     state = loaded.get('state_dict', loaded)
     kept = expression_state(state, list(model.state_dict()))
-    meta = loaded.get('meta', {})
+    meta = loaded.get('meta') or {}
     content = dict(
         meta=dict(
             mmfer_version=__version__,
@@ -147,10 +182,39 @@ def export_expression_model(cfg: Config, checkpoint: str, out: str,
     total = sum(tensor.numel() for tensor in state.values())
     size = sum(tensor.numel() for tensor in kept.values())
     return dict(
+        doubt=reading_doubt(cfg.get('test_pipeline', []), meta),
         parameters=size,
         dropped=total - size,
         bytes_before=os.path.getsize(checkpoint),
         bytes_after=os.path.getsize(out))
+
+
+def check_outputs(out: str, out_config: str,
+                  read: Sequence[Optional[str]]) -> None:
+    """See that an export overwrites nothing but an earlier export.
+
+    Args:
+        out (str): Checkpoint to write.
+        out_config (str): Config to write.
+        read (Sequence[str]): Files that the export reads; None is skipped.
+
+    Raises:
+        ExportError: It would, or the names do not fit what is written.
+    """
+    if not out.endswith('.pth') or not out_config.endswith('.py'):
+        raise ExportError(f'{out}: give a name in .pth for the checkpoint; '
+                          'its config gets the ending .py')
+    for path in (out, out_config):
+        for other in filter(None, read):
+            if os.path.exists(path) and os.path.exists(other) and \
+                    os.path.samefile(path, other):
+                raise ExportError(f'{path}: would be overwritten, but the '
+                                  'export reads it; give another name')
+    # An earlier export left both.
+    if os.path.exists(out_config) and not os.path.exists(out):
+        raise ExportError(
+            f'{out_config}: would be overwritten by the config of {out}, but '
+            'is that of something else; give another name')
 
 
 def default_outputs(checkpoint: str) -> Tuple[str, str]:

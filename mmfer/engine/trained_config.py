@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from .ablation_protocol import plain
+from .stored_config import stored_config
 
 #: Parts of a config on which weights depend.
 PARTS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper',
@@ -29,26 +30,22 @@ def check_trained_config(path: str, cfg: Config) -> None:
             what.
     """
     loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    text = (loaded.get('meta') or {}).get('cfg')
-    if not text:
+    stored = stored_config(loaded.get('meta'))
+    if not stored:
         raise ValueError(
             f'{path}: does not say with which config it was trained; delete '
             'its folder and the line of its run, and it is trained again')
-    stored = _facts(Config.fromstring(text, '.py'))
-    for place, was, wanted in _differences(stored, _facts(cfg)):
+    for place, was, wanted in _differences(
+            _facts(stored), _facts(cfg.to_dict())):
         raise ValueError(
             f'{path}: was trained with {place} = {was!r} instead of '
             f'{wanted!r}; delete the line of this run in the results, and it '
             'is trained again')
 
 
-def _facts(cfg: Config) -> dict:
+def _facts(cfg: dict) -> dict:
     """What counts of a config, without tuples."""
-    return _reduced(plain({
-        part: cfg[part].to_dict() if hasattr(cfg[part], 'to_dict') else
-        cfg[part]
-        for part in PARTS if part in cfg
-    }))
+    return _reduced(plain({part: cfg[part] for part in PARTS if part in cfg}))
 
 
 def _reduced(value: Any) -> Any:

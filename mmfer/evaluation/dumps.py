@@ -72,7 +72,7 @@ def read_predictions(path: str) -> Predictions:
         Predictions: In the order of the test.
 
     Raises:
-        ValueError: The file holds something else.
+        ValueError: The file holds something else, or scores are NaN.
     """
     try:
         samples = _DumpReader(io.BytesIO(get(str(path)))).load()
@@ -86,6 +86,14 @@ def read_predictions(path: str) -> Predictions:
             pickle.UnpicklingError) as error:
         raise ValueError(
             f'{path}: not a dump of tools/test.py ({error!r})') from None
+    # The largest of them would be that of the first class.
+    unknown = int(np.isnan(scores).any(axis=tuple(range(1, scores.ndim)))
+                  .sum())
+    if unknown:
+        raise ValueError(
+            f'{path}: {unknown} of {len(scores)} clips have scores that are '
+            'NaN: the weights of the model are damaged, or the training has '
+            'diverged')
     return Predictions(scores, labels,
                        [sample.get('filename') for sample in samples],
                        [sample.get('subject') for sample in samples])

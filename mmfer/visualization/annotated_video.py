@@ -12,9 +12,9 @@ from mmfer.codec import CompressedVideo
 
 from .lettering import bars, caption, label_chip, paste
 from .palette import class_colours, rgb
+from .playback import iterate_frames
 from .timeline import ASSUMED_FPS, scores_over_time
-from .video_writer import (StoredPictures, even, iterate_frames, mp4_writer,
-                           resized, tell)
+from .video_writer import StoredPictures, even, mp4_writer, resized, tell
 
 _LOW, _HIGH = 360, 1080  # height of the picture in the new video
 _PANEL, _MARGIN, _ROW = 264, 14, 20

@@ -190,7 +190,8 @@ def draw_class_recall(compared: Mapping[str, np.ndarray],
             yerr=np.abs([recall[known] - low, high - recall[known]]),
             fmt='none', ecolor=INK, elinewidth=.9, capsize=2)
         for x, value, top in zip(at[known], recall[known], high):
-            axes.text(x, max(top, value) + .015, f'{100 * value:.0f}',
+            # Without draws there is no top, and NaN is never larger.
+            axes.text(x, max(value, top) + .015, f'{100 * value:.0f}',
                       ha='center', fontsize=7.5, color=_FAINT)
     words = [f'{name}\n{count}' for name, count in zip(classes, counts)]
     axes.set_xticks(centres, [*words, f'UAR\n{int(np.sum(counts))}'],
@@ -206,8 +207,10 @@ def draw_class_recall(compared: Mapping[str, np.ndarray],
     if title:
         axes.set_title(title, loc='left', fontsize=11.5, fontweight='bold',
                        color=INK, parse_math=False)
-    figure.supxlabel(f'Below the names: clips. Lines: 95 % bootstrap over '
-                     f'{over}.', fontsize=8, color=_FAINT)
+    lines = '' if np.isnan(compared['interval']).all() else \
+        f' Lines: 95 % bootstrap over {over}.'
+    figure.supxlabel(f'Below the names: clips.{lines}', fontsize=8,
+                     color=_FAINT)
     if models > 1:
         figure.legend(loc='outside upper right', ncols=models, frameon=False,
                       fontsize=9)

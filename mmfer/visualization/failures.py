@@ -13,8 +13,9 @@ from mmfer.codec import CompressedVideoError
 
 from .compressed import draw_motion, draw_residual
 from .contact_sheet import read_cells
-from .palette import INK, class_colours
 from .figures import new_figure
+from .file_names import readable
+from .palette import INK, class_colours
 
 _FAINT, _WRONG = '#5F6368', '#C5221F'
 COLUMNS = ('rank', 'clip', 'subject', 'truth', 'prediction', 'confidence',
@@ -53,8 +54,15 @@ def find_failures(predictions: Any) -> List[Failure]:
     Returns:
         list[Failure]: The most confident first; equal ones in the order of
         the test.
+
+    Raises:
+        ValueError: A label is none of the classes.
     """
-    found = []
+    found, count = [], predictions.scores.shape[1]
+    labels = predictions.labels
+    if len(labels) and not 0 <= min(labels) <= max(labels) < count:
+        raise ValueError(f'a label is outside of 0 .. {count - 1}: '
+                         f'{min(labels)} .. {max(labels)}')
     for scores, label, clip, subject in zip(
             predictions.scores, predictions.labels, predictions.clips,
             predictions.subjects):
@@ -69,7 +77,7 @@ def find_failures(predictions: Any) -> List[Failure]:
 
 def _rows(failures: Sequence[Failure], classes: Sequence[str]) -> List[list]:
     return [[
-        rank, failure.clip or '', failure.subject or '',
+        rank, readable(failure.clip or ''), failure.subject or '',
         str(classes[failure.truth]), str(classes[failure.prediction]),
         f'{failure.confidence:.4f}', f'{failure.scores[failure.truth]:.4f}'
     ] for rank, failure in enumerate(failures, 1)]
@@ -173,7 +181,8 @@ def _draw_one(figure, failure, classes, left, bottom, cell, bars,
         axes.imshow(picture, interpolation='antialiased')
         axes.set_anchor('SW')
     top = (bottom + cell + .09) / height
-    name = Path(failure.clip).name if failure.clip else 'clip not known'
+    name = readable(Path(failure.clip).name) if failure.clip else \
+        'clip not known'
     figure.text(left / width, top + .19 / height, f'{rank}  {name}' + (
         f'  ·  {failure.subject}' if failure.subject else ''), fontsize=8.5,
         fontweight='bold', color=INK, parse_math=False)

@@ -7,8 +7,8 @@ import numpy as np
 
 from mmfer.codec import CompressedVideo
 
-from .video_writer import (StoredPictures, even, iterate_frames, mp4_writer,
-                           resized, tell)
+from .playback import iterate_frames
+from .video_writer import StoredPictures, even, mp4_writer, resized, tell
 
 #: From left to right.
 PANELS = ('video', 'residual', 'motion')

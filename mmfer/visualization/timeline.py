@@ -5,8 +5,9 @@ from typing import Any, Sequence, Tuple, Union
 
 import numpy as np
 
-from .palette import INK, class_colours, ink_on
 from .figures import new_figure, save_figure
+from .file_names import readable
+from .palette import INK, class_colours, ink_on
 
 _FAINT = '#5F6368'
 #: Where a file does not say how many pictures a second it has.
@@ -147,9 +148,9 @@ def _head_and_legend(figure, prediction, colours, height) -> None:
     facts = [f'{prediction.duration:.1f} s' if prediction.duration else '',
              f'{prediction.width}×{prediction.height}'
              if prediction.width else '', prediction.codec]
-    figure.text(.025, 1 - .26 / height, Path(prediction.path).name,
-                fontsize=11, fontweight='bold', color=INK, va='center',
-                parse_math=False)
+    figure.text(.025, 1 - .26 / height,
+                readable(Path(prediction.path).name), fontsize=11,
+                fontweight='bold', color=INK, va='center', parse_math=False)
     figure.text(.975, 1 - .26 / height, '  ·  '.join(filter(None, facts)),
                 fontsize=9, color=_FAINT, ha='right', va='center')
     from matplotlib.patches import Patch

@@ -1,6 +1,5 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
-"""Read upright pictures one by one, and write an MP4 picture by picture."""
-import io
+"""Pictures one by one: what is stored of them, and into an MP4."""
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -19,25 +18,6 @@ _NOTHING = 235  # grey of what cannot be shown
 _AHEAD = 16  # pictures read at once
 _GAIN = 3.  # levels of grey per level of residual
 FULL_MOTION = 8.  # pixels, of the full colour
-
-
-def iterate_frames(source, rotation: int = 0) -> Iterator[np.ndarray]:
-    """Decode a video picture by picture, as a player would.
-
-    Args:
-        source (str | PathLike | bytes): The video.
-        rotation (int): Degrees clockwise. Defaults to 0.
-
-    Yields:
-        np.ndarray: uint8 (H, W, 3) RGB in display order.
-    """
-    file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
-    with av.open(file) as container:
-        stream = container.streams.video[0]
-        for frame in container.decode(stream):
-            picture = frame.to_ndarray(format='rgb24')
-            yield np.ascontiguousarray(
-                np.rot90(picture, -rotation // 90 % 4))
 
 
 class StoredPictures:

@@ -2,6 +2,7 @@
 """What is left of an identity-aware training when it is over."""
 import copy
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,7 @@ def test_export_predicts_the_same_and_holds_no_identity(
     ours, theirs = _scores(exported, exported_cfg), _scores(trained, cfg)
     assert torch.equal(ours, theirs)
     assert ours.std() > 1e-3
+    assert report['doubt'] is None
 
 
 def test_the_tool_writes_what_mmactions_test_runs(
@@ -150,6 +152,54 @@ def test_a_foreign_checkpoint_is_refused(cfg, checkpoint, tmp_path):
                                 str(tmp_path / 'e.pth'),
                                 str(tmp_path / 'e.py'))
     assert not (tmp_path / 'e.pth').exists()
+
+
+@pytest.mark.parametrize('out, word', [
+    ('identity-aware.pth', r'identity-aware\.py: would be overwritten'),
+    ('epoch_1.pth', r'epoch_1\.pth: would be overwritten'),
+    ('e.py', r'e\.py: give a name in \.pth'),
+    ('other.pth', r'other\.py: would be overwritten')])
+def test_nothing_but_an_earlier_export_is_overwritten(
+        cfg, checkpoint, tmp_path, out, word):
+    config = tmp_path / 'identity-aware.py'
+    cfg.dump(config)
+    (tmp_path / 'other.py').write_text('x = 1')
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    tool = runpy.run_path(
+        str(ROOT / 'tools/deployment/export_expression_model.py'))['main']
+    with pytest.raises(SystemExit, match=word):
+        tool([str(config), str(checkpoint), '--out', str(tmp_path / out)])
+    with pytest.raises(ExportError, match=word):
+        export_expression_model(
+            Config.fromfile(config), str(checkpoint), str(tmp_path / out),
+            str((tmp_path / out).with_suffix('.py')))
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for _ in range(2):  # its own files are replaced
+        tool([str(config), str(checkpoint), '--out', str(tmp_path / 'e.pth')])
+
+
+@pytest.mark.parametrize('tool', ['export.py', 'export_expression_model.py'])
+def test_files_that_are_no_checkpoint_are_one_line(tool, checkpoint, tmp_path,
+                                                   capsys, data, monkeypatch):
+    monkeypatch.setenv('MMFER_DATA', str(data))
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict']['cls_head.fc_cls.bias'] = torch.zeros(99)
+    for number, spoilt in enumerate((
+            [1, 2], {0: torch.ones(1)}, dict(state_dict=3), content)):
+        torch.save(spoilt, tmp_path / f'{number}.pth')
+    (tmp_path / 'cut.pth').write_bytes(checkpoint.read_bytes()[:-3000])
+    main = runpy.run_path(str(ROOT / 'tools/deployment' / tool))['main']
+    for name in ('0', '1', '2', '3', 'cut'):
+        path = str(tmp_path / f'{name}.pth')
+        arguments = [str(CONFIG), path] + (
+            ['--to', 'torchscript-fp32'] if tool == 'export.py' else [])
+        try:
+            said = main(arguments)
+            assert said == 2
+            said = capsys.readouterr().err
+        except SystemExit as end:
+            said = end.code
+        assert said.startswith(path) and len(said.splitlines()) == 1, said
 
 
 def test_kept_weights_are_copies():

@@ -1,6 +1,7 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Annotated videos and previews are complete, upright and in step."""
 import dataclasses
+import os
 
 import av
 import cv2
@@ -10,8 +11,9 @@ import pytest
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.visualization.annotated_video import write_annotated_video
 from mmfer.visualization.palette import class_colours, rgb
+from mmfer.visualization.playback import iterate_frames
 from mmfer.visualization.preview import write_preview
-from mmfer.visualization.video_writer import StoredPictures, iterate_frames
+from mmfer.visualization.video_writer import StoredPictures
 
 
 def pictures_of(path):
@@ -122,3 +124,31 @@ def test_frames_are_turned_as_a_player_turns_them(clip):
     upright = next(iterate_frames(clip))
     turned = next(iterate_frames(clip.read_bytes(), 90))
     np.testing.assert_array_equal(turned, np.rot90(upright, -1))
+
+
+def test_damaged_pictures_are_the_ones_before_once_more(clip):
+    whole = list(iterate_frames(clip))
+    with av.open(str(clip)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(
+            video=0) if packet.size]
+    data = bytearray(clip.read_bytes())
+    for number in (0, 7):
+        place, size = places[number]
+        data[place:place + size] = bytes(size)
+    shown = list(iterate_frames(bytes(data)))
+    assert len(shown) == len(whole) == 40
+    np.testing.assert_array_equal(shown[7], shown[6])
+    assert (shown[0] == shown[0][0, 0]).all()
+
+
+def test_a_name_like_an_address_is_a_file(clip, answer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'talk:1.mp4').write_bytes(clip.read_bytes())
+    name = os.fsdecode(b'caf\xe9:1.mp4')
+    try:
+        (tmp_path / name).write_bytes(clip.read_bytes())
+    except OSError:  # macOS takes UTF-8 alone
+        name = 'talk:1.mp4'
+    for source in ('talk:1.mp4', name):
+        write_annotated_video(source, answer, 'out_' + source)
+        assert len(list(iterate_frames('out_' + source))) == 40

@@ -128,3 +128,25 @@ def test_the_failure_tool_writes_a_list_and_a_sheet(run, dumps, tmp_path):
     assert cv2.imread(str(sheet)).std() > 10
     with pytest.raises(SystemExit, match='.csv or .md'):
         run('failures.py', dumps[0], '--out', 'x.doc')
+
+
+def test_no_draws_no_intervals(run, dumps, tmp_path):
+    out = run('class_recall.py', f'new={dumps[0]}', '--baseline', dumps[1],
+              '--bootstrap', 0, '--out', tmp_path / 'r.png').out
+    assert out.splitlines()[2] == '| 0 | 0.000 | +0.500 |'
+    assert cv2.imread(str(tmp_path / 'r.png')).std() > 10
+
+
+@pytest.mark.parametrize('tool', ['confusion_matrix.py', 'class_recall.py',
+                                  'failures.py'])
+@pytest.mark.parametrize('scores, labels, word', [
+    ([[.1, .9], [.8, .2]], [0, -1], 'a label is outside of 0 .. 1'),
+    ([[.1, .9], [.8, .2]], [0, 2], 'a label is outside of 0 .. 1'),
+    ([[.1, .9], [np.nan, .2]], [0, 1], '1 of 2 clips .* NaN')])
+def test_dumps_that_make_no_sense_are_refused(run, tmp_path, clip, tool,
+                                              scores, labels, word):
+    path = write_dump(tmp_path / 'bad.pkl', clip, scores, labels)
+    out = [] if tool == 'failures.py' else ['--out', tmp_path / 'o.png']
+    with pytest.raises(SystemExit, match=f'error: .*{word}'):
+        run(tool, path, *out)
+    assert not (tmp_path / 'o.png').exists()

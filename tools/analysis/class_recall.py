@@ -36,7 +36,9 @@ def parse_args(argv=None):
     parser.add_argument(
         '--over', choices=('clips', 'persons'),
         help='what is drawn again (persons, where the dump knows them)')
-    parser.add_argument('--bootstrap', type=whole_number(), default=1000, metavar='N')
+    parser.add_argument(
+        '--bootstrap', type=whole_number(), default=1000, metavar='N',
+        help='draws for the intervals; 0, none (1000)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--title', default='')
     parser.add_argument(
@@ -80,13 +82,20 @@ def table(compared, names, classes):
     lines = ['| recall | ' + ' | '.join(head) + ' |',
              '|---|' + '--:|' * len(head)]
     for place, word in enumerate([*classes, 'UAR']):
-        low, high = compared['interval'][0, place]
-        cells = [f'{compared["recall"][0, place]:.3f} '
-                 f'[{low:.3f}, {high:.3f}]']
-        cells += ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*row)
+        cells = [_cell('.3f', compared['recall'][0, place],
+                       *compared['interval'][0, place])]
+        cells += [_cell('+.3f', *row)
                   for row in compared['difference'][1:, place]]
         lines.append(f'| {word} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
+
+
+def _cell(form, value, low, high):
+    """A number with its interval, of which there is none without draws."""
+    text = format(value, form)
+    if low != low:
+        return text
+    return f'{text} [{format(low, form)}, {format(high, form)}]'
 
 
 def main(argv=None):

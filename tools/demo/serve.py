@@ -11,6 +11,8 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
+from mmfer.command_line import positive_number, run, whole_number
+
 EXAMPLES = """examples:
   python tools/demo/serve.py --config CONFIG --checkpoint CHECKPOINT
   python tools/demo/serve.py --config CONFIG --checkpoint CHECKPOINT \\
@@ -26,10 +28,10 @@ def parse_args(argv=None):
     parser.add_argument('--checkpoint', required=True)
     parser.add_argument('--device', default='cpu', help='(cpu)')
     parser.add_argument(
-        '--window', type=float, default=2., metavar='SECONDS',
+        '--window', type=positive_number, default=2., metavar='SECONDS',
         help='what is classified together (2)')
     parser.add_argument(
-        '--stride', type=float, default=.5, metavar='SECONDS',
+        '--stride', type=positive_number, default=.5, metavar='SECONDS',
         help='from one window to the next (0.5)')
     parser.add_argument(
         '--crop', choices=('auto', 'none', 'face'), default='auto',
@@ -38,12 +40,14 @@ def parse_args(argv=None):
         '--host', default='127.0.0.1',
         help='another address than 127.0.0.1 lets others use the page')
     parser.add_argument(
-        '--port', type=int, default=8765, help='0 takes a free one (8765)')
+        '--port', type=whole_number(0, 65535), default=8765,
+        help='0 takes a free one (8765)')
     parser.add_argument(
-        '--max-upload', type=float, default=200., metavar='MIB',
+        '--max-upload', type=positive_number, default=200., metavar='MIB',
         help='largest file (200)')
     parser.add_argument(
-        '--max-seconds', type=float, default=180., help='longest clip (180)')
+        '--max-seconds', type=positive_number, default=180.,
+        help='longest clip (180)')
     parser.add_argument(
         '--open', action='store_true', help='open the page in the browser')
     return parser.parse_args(argv)
@@ -77,8 +81,9 @@ def main(argv=None):
                 inferencer, folder, args.max_seconds), info)
         except OSError as error:
             sys.exit(f'error: {args.host}:{args.port}: {error.strerror}; '
-                     'choose another --port')
-        address = f'http://{args.host}:{server.server_port}/'
+                     'choose another --host or --port')
+        host = f'[{args.host}]' if ':' in args.host else args.host
+        address = f'http://{host}:{server.server_port}/'
         if args.host not in LOCAL:
             print('warning: everybody who can reach this machine can use the '
                   'page', file=sys.stderr)
@@ -92,4 +97,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -6,6 +6,7 @@ from a table, clips are found by random numbers.
 """
 import json
 import re
+import socket
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -60,6 +61,8 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address, jobs, info):
+        if ':' in address[0]:
+            self.address_family = socket.AF_INET6
         super().__init__(address, Handler)
         self.jobs, self.info = jobs, info
         self.is_local = address[0] in LOCAL
@@ -111,12 +114,17 @@ class Handler(BaseHTTPRequestHandler):
         points here could read its answers (DNS rebinding).
         """
         host = self.headers.get('Host', '')
-        name = urlsplit(f'//{host}').hostname or ''
+        origin = self.headers.get('Origin')
+        try:
+            name = urlsplit(f'//{host}').hostname or ''
+            source = None if origin is None else urlsplit(origin).netloc
+        except ValueError:
+            raise Refused(HTTPStatus.BAD_REQUEST, 'Host or Origin is no '
+                          'address') from None
         if self.server.is_local and name not in LOCAL:
             raise Refused(HTTPStatus.FORBIDDEN,
                           f'this page is not served as {name}')
-        origin = self.headers.get('Origin')
-        if origin is not None and urlsplit(origin).netloc != host:
+        if source is not None and source != host:
             raise Refused(HTTPStatus.FORBIDDEN,
                           'requests of other sites are refused')
 

@@ -27,8 +27,9 @@ def parse_args(argv=None):
     parser.add_argument(
         '--out',
         metavar='PTH',
-        help='checkpoint to write; its config gets the ending .py '
-        '(default: beside the checkpoint, with _expression in its name)')
+        help='checkpoint to write, a name in .pth; its config gets the '
+        'ending .py (default: beside the checkpoint, with _expression in its '
+        'name)')
     return parser.parse_args(argv)
 
 
@@ -37,7 +38,8 @@ def main(argv=None):
     import mmfer  # noqa: F401, repairs the stack before it is imported
     from mmengine.config import Config
 
-    from mmfer.engine.expression_model import (default_outputs,
+    from mmfer.engine.expression_model import (check_outputs,
+                                               default_outputs,
                                                export_expression_model)
     out, out_config = default_outputs(args.checkpoint)
     if args.out:
@@ -46,10 +48,16 @@ def main(argv=None):
         if not os.path.isfile(path):
             sys.exit(f'{path}: no such file')
     try:
+        check_outputs(out, out_config, [args.config, args.checkpoint])
+    except ValueError as error:
+        sys.exit(f'error: {error}')
+    try:
         report = export_expression_model(
             Config.fromfile(args.config), args.checkpoint, out, out_config)
     except ValueError as error:
         sys.exit(f'{args.checkpoint}: {error}')
+    if report['doubt']:
+        print(f'warning: {args.config}: {report["doubt"]}', file=sys.stderr)
     print(f'{out}: {report["parameters"]:,} numbers, '
           f'{report["bytes_after"] / 1e6:.2f} MB; left out '
           f'{report["dropped"]:,} numbers of {args.checkpoint} '

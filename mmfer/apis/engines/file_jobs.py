@@ -9,10 +9,12 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ..clip_progress import ClipProgress
+from ..outputs import as_json, with_real_scores
 from ..prediction import ClipPrediction
+from ..run_files import detector_files, model_files
 
 #: Files of a job.
 JOB_SIZE = 16
@@ -63,29 +65,31 @@ class FilePredictor:
         cv2.setNumThreads(threads)
         self._inferencer = FERInferencer(**settings)
 
-    def __call__(self, job: FileJob) -> List[str]:
+    def __call__(self, job: FileJob) -> Iterator[str]:
         """Predict the files of a job.
 
         Args:
             job (FileJob): The job.
 
-        Returns:
-            list[str]: A line of JSON for each file, in order.
+        Yields:
+            str: A line of JSON for each file, in order, as it is ready.
         """
-        return [clip.to_json()
-                for clip in self._inferencer.iterate(list(job.paths))]
+        for clip in self._inferencer.iterate(list(job.paths)):
+            yield as_json(with_real_scores(clip))
 
 
-def make_predictor(settings: Dict[str, Any]) -> FilePredictor:
+def make_predictor(
+        settings: Dict[str, Any]) -> Callable[[FileJob], Iterator[str]]:
     """Start a worker.
 
     Args:
         settings (dict): Arguments of ``FERInferencer``.
 
     Returns:
-        FilePredictor: The worker.
+        Callable: The worker, a generator function: what it has predicted is
+        not lost with the rest of a job.
     """
-    return FilePredictor(settings)
+    return FilePredictor(settings).__call__
 
 
 def broken(path: str, reason: str) -> str:
@@ -101,15 +105,15 @@ def broken(path: str, reason: str) -> str:
     clip = ClipProgress(path, ())
     clip.error = (f'{path}: ends every process that reads it ({reason}); make '
                   'a new copy of the file')
-    return clip.prediction().to_json()
+    return as_json(clip.prediction())
 
 
 def run_digest(settings: Dict[str, Any]) -> str:
     """Tell runs apart whose results must not be mixed.
 
     Args:
-        settings (dict): Arguments of ``FERInferencer``; the config and the
-            checkpoint count with their content.
+        settings (dict): Arguments of ``FERInferencer``; the config, all files
+            of the model and the file of a detector count with their content.
 
     Returns:
         str: 16 hexadecimal digits.
@@ -126,10 +130,11 @@ def run_digest(settings: Dict[str, Any]) -> str:
     digest = hashlib.sha256(
         json.dumps(facts, sort_keys=True, default=str).encode())
     checkpoint = settings.get('checkpoint')
-    if checkpoint is not None:
-        if not os.path.isfile(checkpoint):
-            raise UnsuitableConfig(f'{checkpoint}: no such checkpoint')
-        with open(checkpoint, 'rb') as file:
+    if checkpoint is not None and not os.path.isfile(checkpoint):
+        raise UnsuitableConfig(f'{checkpoint}: no such checkpoint')
+    for path in (*model_files(checkpoint),
+                 *detector_files(settings.get('detector'))):
+        with open(path, 'rb') as file:
             for block in iter(lambda: file.read(1 << 20), b''):
                 digest.update(block)
     return digest.hexdigest()[:16]

@@ -20,7 +20,8 @@ def run_local(settings: Dict[str, Any], jobs: Sequence[FileJob],
         workers (int): Processes; 0 works in this one.
 
     Yields:
-        list[str]: Lines of JSON of a job, as they are ready.
+        list[str]: Lines of JSON, as they are ready; those of a job that was
+        repeated come again.
 
     Raises:
         WorkersFailed: No worker starts, or the work itself is wrong.
@@ -31,11 +32,11 @@ def run_local(settings: Dict[str, Any], jobs: Sequence[FileJob],
         if isinstance(result, Died):
             suspects += [FileJob(0, (path, )) for path in jobs[number].paths]
         else:
-            yield result
+            yield [result]
     if not suspects:
         return
     for number, result in run_jobs(make_predictor, (settings, ), suspects,
                                    workers):
         if isinstance(result, Died):
-            result = [broken(suspects[number].paths[0], str(result))]
-        yield result
+            result = broken(suspects[number].paths[0], str(result))
+        yield [result]

@@ -24,13 +24,13 @@ class RayPredictor:
         """Do a job.
 
         Args:
-            row (dict): ``number`` and ``paths``.
+            row (dict): ``number`` and ``paths``, as bytes.
 
         Returns:
             dict: ``number`` and ``lines``.
         """
-        paths = tuple(str(path) for path in row['paths'])
-        lines = self._predict(FileJob(int(row['number']), paths))
+        paths = tuple(map(os.fsdecode, row['paths']))
+        lines = list(self._predict(FileJob(int(row['number']), paths)))
         return dict(number=row['number'], lines=lines)
 
 
@@ -68,8 +68,10 @@ def run_ray(settings: Dict[str, Any], jobs: Sequence[FileJob],
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        # Arrow's text is UTF-8, which the name of a file need not be.
         rows = ray.data.from_items(
-            [dict(number=job.number, paths=list(job.paths)) for job in jobs],
+            [dict(number=job.number, paths=list(map(os.fsencode, job.paths)))
+             for job in jobs],
             override_num_blocks=len(jobs))
         answers = rows.map(
             RayPredictor, fn_constructor_args=(settings, ), num_cpus=1,
