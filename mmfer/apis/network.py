@@ -129,8 +129,7 @@ class TorchNetwork:
         state = content.get('state_dict', content) \
             if isinstance(content, dict) else None
         if not isinstance(state, dict) or not all(
-                isinstance(name, str) and isinstance(value, torch.Tensor)
-                for name, value in state.items()):
+                isinstance(name, str) for name in state):
             raise UnsuitableConfig(
                 f'{path}: holds no weights; give a checkpoint of a training')
         state = {name[7:] if name.startswith('module.') else name: value
