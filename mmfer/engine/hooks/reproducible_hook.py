@@ -1,13 +1,12 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Let a resumed training give what an uninterrupted one gives."""
-from typing import Iterator
-
 import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmfer.registry import HOOKS
+from ..inner_datasets import inner_datasets
 
 
 @HOOKS.register_module()
@@ -35,7 +34,7 @@ class ReproducibleHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        parts = _seeded_parts(runner.train_dataloader.dataset)
+        parts = inner_datasets(runner.train_dataloader.dataset, 'set_epoch')
         for number, dataset in enumerate(parts):
             dataset.set_epoch(_part_seed(runner.seed, number), runner.epoch)
 
@@ -54,17 +53,6 @@ class ReproducibleHook(Hook):
         words = np.random.SeedSequence(
             (runner.seed, runner.iter, runner.rank))
         torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
-
-
-def _seeded_parts(dataset) -> Iterator:
-    """Walk through dataset wrappers down to what can be seeded."""
-    if hasattr(dataset, 'set_epoch'):
-        yield dataset
-    elif hasattr(dataset, 'datasets'):
-        for part in dataset.datasets:
-            yield from _seeded_parts(part)
-    elif hasattr(dataset, 'dataset'):
-        yield from _seeded_parts(dataset.dataset)
 
 
 def _part_seed(seed: int, number: int) -> int:

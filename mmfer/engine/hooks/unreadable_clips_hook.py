@@ -1,13 +1,13 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Say at the end of an epoch which clips were skipped."""
 import logging
-from typing import Iterator
 
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 
 from mmfer.registry import HOOKS
+from ..inner_datasets import inner_datasets
 
 
 @HOOKS.register_module()
@@ -38,7 +38,8 @@ class UnreadableClipsHook(Hook):
         """
         mine = [
             failure
-            for dataset in _unwrapped(runner.train_dataloader.dataset)
+            for dataset in inner_datasets(runner.train_dataloader.dataset,
+                                          'take_failures')
             for failure in dataset.take_failures()
         ]
         total = {}
@@ -56,14 +57,3 @@ class UnreadableClipsHook(Hook):
             f'{names}{more}',
             logger='current',
             level=logging.WARNING)
-
-
-def _unwrapped(dataset) -> Iterator:
-    """Walk through dataset wrappers down to the counting data sets."""
-    if hasattr(dataset, 'take_failures'):
-        yield dataset
-    elif hasattr(dataset, 'datasets'):
-        for part in dataset.datasets:
-            yield from _unwrapped(part)
-    elif hasattr(dataset, 'dataset'):
-        yield from _unwrapped(dataset.dataset)
