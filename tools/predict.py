@@ -164,7 +164,6 @@ def _predict_many(args, sink):
 
 def _predict_here(args, sink):
     from mmfer.apis import FERInferencer
-    from mmfer.apis.outputs import with_real_scores
     from mmfer.apis.unfinished import Unfinished
     from mmfer.progress import ProgressLine
     inferencer = FERInferencer(**_settings(args))
@@ -184,12 +183,12 @@ def _predict_here(args, sink):
 
     try:
         for clip in inferencer.iterate(args.inputs, on_window):
-            sink.append(with_real_scores(clip))
+            sink.append(clip)
             unfinished.done(clip)
             if not alone:
                 line[0].step()
     finally:
-        sink += map(with_real_scores, unfinished.predictions())
+        sink += unfinished.predictions()
         for one in line:
             one.__exit__()
 
@@ -198,7 +197,6 @@ def _predict_live(args, sink):
     from mmfer.apis import FERInferencer
     from mmfer.apis.clip_progress import ClipProgress
     from mmfer.apis.live import live_windows
-    from mmfer.apis.outputs import with_real_scores
     inferencer = FERInferencer(**_settings(args))
     clip = ClipProgress(args.inputs[0], inferencer.classes)
     try:
@@ -214,7 +212,7 @@ def _predict_live(args, sink):
                       f'{window.scores[best]:.3f}', flush=True)
     finally:
         clip.is_read = True
-        sink.append(with_real_scores(clip.prediction()))
+        sink.append(clip.prediction())
 
 
 def _plan(args):

@@ -169,6 +169,12 @@ class ClipProgress:
         error = self.error
         if error is None and not faces:
             error = self._why_nothing()
+        if error is None and not all(
+                np.isfinite(window.scores).all() for face in faces
+                for window in face.windows):
+            error = (f'{self.name}: the scores of the model are NaN or '
+                     'infinite: its weights are damaged, or the training has '
+                     'diverged; take another checkpoint')
         return ClipPrediction(
             path=self.name, classes=self._classes,
             faces=() if error else tuple(faces), error=error,

@@ -1,12 +1,9 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Predictions as a table, as CSV and as JSON; files appear whole or not."""
 import csv
-import dataclasses
 import json
 import os
 from typing import Iterator, List, Sequence, Union
-
-import numpy as np
 
 from mmfer.atomic import write_text, writing
 from mmfer.visualization.file_names import readable
@@ -37,29 +34,10 @@ def as_json(clip: ClipPrediction) -> str:
         str: What ``to_json`` gives, where that can be written.
 
     Raises:
-        ValueError: A number is none, see :func:`with_real_scores`.
+        ValueError: A number is none.
     """
     return readable(json.dumps(clip.to_dict(), ensure_ascii=False,
                                allow_nan=False))
-
-
-def with_real_scores(clip: ClipPrediction) -> ClipPrediction:
-    """Make an error of an answer whose scores are no numbers.
-
-    Args:
-        clip (ClipPrediction): The answer.
-
-    Returns:
-        ClipPrediction: The same, or one without faces.
-    """
-    if all(np.isfinite(part.scores).all() for face in clip.faces
-           for part in (face, *face.windows)):
-        return clip
-    return dataclasses.replace(
-        clip, faces=(), warnings=(),
-        error=f'{clip.path}: the scores of the model are NaN or infinite: its '
-        'weights are damaged, or the training has diverged; take another '
-        'checkpoint')
 
 
 def read_json(path: str) -> List[ClipPrediction]:

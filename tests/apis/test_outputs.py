@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mmfer.apis import ClipPrediction, FacePrediction, WindowPrediction
+from mmfer.apis.clip_progress import ClipProgress
 from mmfer.apis.engines.file_jobs import broken, parse_line
-from mmfer.apis.outputs import (read_json, with_real_scores, write_csv,
-                                write_json)
+from mmfer.apis.outputs import read_json, write_csv, write_json
 
 
 def answer(scores):
@@ -34,13 +34,14 @@ def test_scores_that_are_no_numbers_are_an_error(tmp_path, bad):
     with pytest.raises(ValueError):
         write_json([answer([bad, .3, .2])], tmp_path / 'a.json')
     assert not (tmp_path / 'a.json').exists()
-    clip = with_real_scores(answer([bad, .3, .2]))
+    progress = ClipProgress('a.mp4', ('x', 'y', 'z'))
+    for scores in ([.5, .3, .2], [.1, bad, .2]):
+        progress.keep(WindowPrediction(0., 1., 0, 24, np.float32(scores)))
+    clip = progress.prediction()
     assert not clip.faces and clip.label is None
     assert clip.error.startswith('a.mp4: ') and 'NaN' in clip.error
     write_json([clip], tmp_path / 'a.json')
     assert read_json(tmp_path / 'a.json')[0].error == clip.error
-    good = answer([.5, .3, .2])
-    assert with_real_scores(good) is good
 
 
 @pytest.mark.parametrize('how', [[], ['--workers', '0', '--jsonl', 'l.jsonl']])

@@ -10,7 +10,6 @@ import traceback
 from collections import OrderedDict
 from pathlib import Path
 
-from mmfer.apis.outputs import with_real_scores
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.visualization.annotated_video import write_annotated_video
 from mmfer.visualization.palette import class_colours
@@ -148,7 +147,6 @@ class Jobs:
             str(job.source), lambda clip: job.tell(
                 state='reading', done=clip.read_windows, total=clip.planned))
         took = time.perf_counter() - start
-        prediction = with_real_scores(prediction)
         if prediction.error:
             raise ValueError(prediction.error)
         job.prediction = dataclasses.replace(prediction, path=job.name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ..clip_progress import ClipProgress
-from ..outputs import as_json, with_real_scores
+from ..outputs import as_json
 from ..prediction import ClipPrediction
 from ..run_files import detector_files, model_files
 
@@ -75,7 +75,7 @@ class FilePredictor:
             str: A line of JSON for each file, in order, as it is ready.
         """
         for clip in self._inferencer.iterate(list(job.paths)):
-            yield as_json(with_real_scores(clip))
+            yield as_json(clip)
 
 
 def make_predictor(
