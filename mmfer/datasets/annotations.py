@@ -21,7 +21,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.fileio import exists, get_text
 
-_FLAGS = {'true': True, '1': True, 'false': False, '0': False}
+_FLAGS = {'true': True, '1': True, '1.0': True,
+          'false': False, '0': False, '0.0': False}
 #: Columns that hold numbers, in the order in which messages list them.
 INTEGERS = ('fold', 'apex', 'onset', 'offset')
 # Tables with empty cells are often written with all numbers as 3.0.
@@ -155,7 +156,9 @@ def _check_clip(path: str, number: int, clip: Any) -> None:
         clip.pop('subject', None)
     else:
         clip['subject'] = str(clip['subject'])
-    if 'train_only' in clip:
+    if clip.get('train_only') in (None, ''):
+        clip.pop('train_only', None)
+    else:
         flag = str(clip['train_only']).lower()
         if flag not in _FLAGS:
             raise AnnotationError(

@@ -217,7 +217,8 @@ class FERDataset(BaseActionDataset):
         """Keep the clips of the asked split or fold."""
         if self.split is not None:
             key, wanted = 'split', f'split {self.split!r}'
-            chosen = [c for c in clips if c.get('split') == self.split]
+            chosen = [c for c in clips if c.get('split') == self.split and
+                      not (c.get('train_only') and self.split != 'train')]
         elif self.fold is not None:
             key = 'fold'
             wanted = f'fold {self.fold} ({self.fold_role})'

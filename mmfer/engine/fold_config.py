@@ -96,15 +96,16 @@ def set_fold(cfg, fold: int, annotations: Optional[str] = None) -> None:
 
     Raises:
         FoldError: The pipeline whitens identities with a fit on the folds of
-            the old annotation file, or folds are made of the tested data while
-            others have folds of their own.
+            the old annotation file; folds are made of the tested data while
+            others have folds of their own; or nothing that is trained with
+            would depend on the fold.
     """
-    tested = {osp.abspath(annotation_path(dataset))
+    tested = {osp.realpath(annotation_path(dataset))
               for _, dataset in loader_datasets(cfg, 'test_dataloader')}
     parts, whitenings = [], []
     for loader, role in LOADERS.items():
         for place, dataset in loader_datasets(cfg, loader):
-            known = osp.abspath(annotation_path(dataset)) in tested
+            known = osp.realpath(annotation_path(dataset)) in tested
             if not known and dataset.get('fold') is None:
                 continue
             if not known and annotations is not None:
@@ -118,6 +119,13 @@ def set_fold(cfg, fold: int, annotations: Optional[str] = None) -> None:
                 if str(step.get('type')).endswith('LoadIdentity')
                 and step.get('whiten', True)
             ]
+    trained = loader_datasets(cfg, 'train_dataloader')
+    if trained and not any(dataset is part for _, dataset in trained
+                           for part, _ in parts):
+        raise FoldError(
+            f'{trained[0][0]}: trains on {annotation_path(trained[0][1])} '
+            'alone, which may hold the tested clips; name its `fold`, or '
+            'take the tested annotation file as well')
     encoder = (cfg.get('model') or {}).get('identity_encoder') or {}
     if encoder.get('whitening'):
         whitenings.append(encoder['whitening'])

@@ -166,7 +166,7 @@ def _chosen(wanted: List[str], there: List[int], source: str) -> List[int]:
 def _one_person_each(clips: List[dict], folds: List[int]) -> bool:
     persons = defaultdict(set)
     for clip in clips:
-        if 'fold' in clip:
+        if 'fold' in clip and not clip.get('train_only'):
             persons[clip['fold']].add(clip.get('subject'))
     return len(folds) > 1 and all(
         len(names) == 1 and None not in names for names in persons.values())
@@ -178,7 +178,7 @@ def _persons(clips: List[dict], key: str) -> str:
     for clip in clips:
         if clip.get('subject') is None:
             return 'not known'
-        if clip.get('train_only'):
+        if key == 'fold' and clip.get('train_only'):
             parts[clip['subject']].add('train_only')
         elif key in clip:
             parts[clip['subject']].add(clip[key])

@@ -112,8 +112,7 @@ def extract_identities(ann_file: str,
         data_prefix (str, optional): Folder of the clips. Defaults to None,
             that of the annotation file.
         whiten (int, optional): Components of a whitening fitted on the clips
-            of the split 'train', or without a split once without each fold.
-            Defaults to None, no whitening.
+            of the split 'train', and once without each fold. Defaults to None, no whitening.
         workers (int): Processes that read. Defaults to 0, this one.
         overwrite (bool): Whether to make an existing file anew.
             Defaults to False.
@@ -278,7 +277,8 @@ def _training_clips(ann_file: str, clips: List[dict]) -> Dict[str, List[str]]:
     train = [c for c in clips if c.get('split') == 'train']
     if train:
         parts['train'] = train
-    for fold in sorted({c['fold'] for c in clips if 'fold' in c}):
+    for fold in sorted({c['fold'] for c in clips
+                        if 'fold' in c and not c.get('train_only')}):
         parts[f'fold{fold}'] = fold_clips(clips, fold, 'train')
     if not parts:
         raise IdentityFileError(

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
+from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -72,6 +73,26 @@ class FERMetric(BaseMetric):
             self.results.append(
                 dict(score=score.detach().cpu().numpy(), label=int(label)))
 
+    def evaluate(self, size: int) -> Dict[str, float]:
+        """Refuse scores that are NaN in all processes, then as mmengine.
+
+        One process alone computes, while the others wait for its values.
+
+        Args:
+            size (int): Length of the whole data set.
+
+        Returns:
+            dict[str, float]: The values by name, with prefix.
+
+        Raises:
+            ValueError: A score is NaN.
+        """
+        counts = all_gather_object(
+            sum(bool(np.isnan(result['score']).any())
+                for result in self.results))
+        _check_scores(sum(counts), size)
+        return super().evaluate(size)
+
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Compute everything.
 
@@ -128,13 +149,7 @@ class FERMetric(BaseMetric):
         scores = np.asarray(scores)
         count = scores.shape[1]
         names = _names(classes, count)
-        # The largest of them would be that of the first class.
-        unknown = int(np.isnan(scores).any(axis=1).sum())
-        if unknown:
-            raise ValueError(
-                f'{unknown} of {len(scores)} clips have scores that are NaN: '
-                'the weights of the model are damaged, or the training has '
-                'diverged')
+        _check_scores(int(np.isnan(scores).any(axis=1).sum()), len(scores))
         predictions = scores.argmax(axis=1)
         confusion = confusion_matrix(labels, predictions, count)
         metrics = dict(
@@ -154,6 +169,14 @@ class FERMetric(BaseMetric):
             metrics[f'recall/{name}'] = float(value)
         metrics['confusion'] = confusion
         return metrics
+
+
+def _check_scores(unknown: int, size: int) -> None:
+    # The largest of several NaN would be that of the first class.
+    if unknown:
+        raise ValueError(
+            f'{unknown} of {size} clips have scores that are NaN: the '
+            'weights of the model are damaged, or the training has diverged')
 
 
 def _names(classes: Optional[Sequence[str]], count: int) -> List[str]:

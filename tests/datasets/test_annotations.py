@@ -100,6 +100,18 @@ def test_numbers_are_persons_and_whole_floats_are_whole(tmp_path):
     ]
 
 
+def test_train_only(tmp_path):
+    clips = [dict(path='a', label='sad', train_only=flag)
+             for flag in (True, 'False', '1', 1.0, 0.0, None, '')]
+    _, found = read_annotations(_write(tmp_path / 'a.json',
+                                       dict(clips=clips)))
+    assert [clip.get('train_only') for clip in found] == [
+        True, False, True, True, False, None, None]
+    with pytest.raises(AnnotationError, match="train_only is 'maybe'"):
+        read_annotations(_write(tmp_path / 'b.json', dict(
+            clips=[dict(path='a', label='sad', train_only='maybe')])))
+
+
 def test_what_spreadsheets_write(tmp_path):
     table = 'path,label,subject\nä.mp4,sad,ben\n,,\n'
     path = tmp_path / 'a.csv'

@@ -230,3 +230,22 @@ def test_the_replacement_depends_on_nothing_but_seed_and_epoch(damaged_folder):
     expected = epoch(range(6))
     assert torch.equal(epoch([1, 5, 4, 3, 2, 0]), expected)
     assert torch.equal(epoch([4, 0, 2, 5, 1, 3]), expected)
+
+
+def test_clips_that_only_train_are_never_tested(labelled_folder, tmp_path):
+    content = json.loads((labelled_folder / 'annotations.json').read_text())
+    for clip in content['clips']:
+        clip['train_only'] = clip['subject'] in ('s0', 's3')
+    path = tmp_path / 'annotations.json'
+    path.write_text(json.dumps(content))
+
+    def subjects(**part):
+        data = FERDataset(str(path), [], check_files=False, **part)
+        return {data.get_data_info(i)['subject'] for i in range(len(data))}
+
+    parts = {clip['subject']: clip['split'] for clip in content['clips']}
+    for split in set(parts.values()):
+        expected = {who for who, part in parts.items() if part == split
+                    and (split == 'train' or who not in ('s0', 's3'))}
+        if expected:
+            assert subjects(split=split) == expected

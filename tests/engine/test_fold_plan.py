@@ -123,3 +123,17 @@ def test_fold_0_is_a_fold_like_others(tmp_path, write_annotations, config):
     plan.apply(cfg, 0)
     assert len(clip_files(cfg, 'test_dataloader')) == 4
     assert len(clip_files(cfg, 'train_dataloader')) == 8
+
+
+def test_a_person_of_the_split_train_may_only_train(tmp_path,
+                                                    write_annotations, config):
+    write_annotations(tmp_path)
+    path = tmp_path / 'annotations.json'
+    stored = json.loads(path.read_text())
+    stored['clips'][0]['train_only'] = True
+    path.write_text(json.dumps(stored))
+    plan = plan_folds(config(tmp_path), None, tmp_path)
+    assert plan.persons == '6, each in one split only'
+    # In a fold as well, one is trained with in all and tested in one.
+    plan = plan_folds(config(tmp_path), ['all'], tmp_path)
+    assert plan.persons.startswith('6, of whom 1 are in several folds')

@@ -138,6 +138,21 @@ def test_the_whitening_of_an_encoder_in_the_model_follows_too(folder):
         set_fold(cfg, 2, annotations='annotations-loso.json')
 
 
+def test_training_data_that_know_no_fold_are_refused(folder, tmp_path):
+    cfg = _config(folder)
+    dataset = cfg.train_dataloader.dataset.dataset
+    dataset.pop('fold')
+    dataset['ann_file'] = 'merged.json'
+    with pytest.raises(FoldError, match='merged.json alone'):
+        set_fold(cfg, 2)
+    # The same file by another name is the same.
+    (tmp_path / 'link').symlink_to(folder)
+    dataset.update(ann_file='annotations.json', data_root=str(
+        tmp_path / 'link'))
+    set_fold(cfg, 2)
+    assert cfg.train_dataloader.dataset.dataset.fold == 2
+
+
 def test_further_training_data_keep_their_part(folder):
     more = dict(type='mmfer.FERDataset', data_root=str(folder),
                 ann_file='more.json', pipeline=[], split='train')

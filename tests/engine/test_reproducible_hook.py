@@ -34,7 +34,7 @@ def plain(tmp_path_factory):
         ])
 
 
-def _epoch(config, epoch, state):
+def _epoch(config, epoch, state, rank=0):
     """Samples of an epoch that starts from some state of the generators."""
     dataset = DATASETS.build(config)
     random.seed(state)
@@ -44,6 +44,7 @@ def _epoch(config, epoch, state):
         SimpleNamespace(
             train_dataloader=SimpleNamespace(dataset=dataset),
             seed=3,
+            rank=rank,
             epoch=epoch))
     return [dataset[index]['inputs'] for index in range(len(dataset))]
 
@@ -72,10 +73,20 @@ def test_an_epoch_is_the_same_from_any_state(plain, wrap):
         assert all(_equal(first[:half], alone))
 
 
+def test_copies_of_a_clip_differ_between_ranks(plain):
+    config = dict(type='RepeatDataset', times=2, dataset=plain)
+    one, other = (_epoch(config, 1, state=0, rank=rank) for rank in (0, 1))
+    assert not any(_equal(one, other))
+    # Without a wrapper no clip is read twice in an epoch.
+    assert all(_equal(*(_epoch(plain, 1, state=0, rank=rank)
+                        for rank in (0, 1))))
+
+
 def test_data_sets_that_cannot_be_seeded_are_left_alone():
     ReproducibleHook().before_train_epoch(
         SimpleNamespace(
             train_dataloader=SimpleNamespace(
                 dataset=SimpleNamespace(dataset=[1, 2])),
             seed=3,
+            rank=0,
             epoch=0))

@@ -108,3 +108,11 @@ def test_scores_that_are_nan_are_no_prediction():
     scores[1] = np.nan
     with pytest.raises(ValueError, match='1 of 4 clips .* NaN'):
         FERMetric.calculate(scores, LABELS)
+
+
+def test_all_processes_refuse_them_together(monkeypatch):
+    """Else one would raise and the others wait for its values."""
+    monkeypatch.setattr('mmfer.evaluation.fer_metric.all_gather_object',
+                        lambda own: [own, 2])  # another process has two
+    with pytest.raises(ValueError, match='2 of 4 clips'):
+        _evaluate(_samples())

@@ -97,12 +97,16 @@ def main(argv=None):
     def finished():
         return [result for result in wanted() if follows(result, protocol)]
 
-    def prepare(variant, seed):
+    def prepare(variant, seed, again=False):
+        folder = run_folder(args.out, (coding, kind, variant, seed), protocol)
+        # Where earlier versions trained; the checkpoint tells with what.
+        earlier = osp.join(osp.dirname(args.out),
+                           f'{coding}_{kind}_{variant}_{seed}')
+        if again and not osp.isdir(folder) and osp.isdir(earlier):
+            folder = earlier
         cfg = identity_ablation.prepare_identity_config(
             osp.join(configs, CONFIG.format(variant)), args.data,
-            args.identity,
-            run_folder(args.out, (coding, kind, variant, seed), protocol),
-            seed, args.epochs, args.store, args.input)
+            args.identity, folder, seed, args.epochs, args.store, args.input)
         cfg.merge_from_dict(args.cfg_options)
         return cfg
 
@@ -124,7 +128,7 @@ def main(argv=None):
     for number, result in enumerate(again):
         print(f'measuring {number + 1} of {len(again)}: {result["variant"]}, '
               f'seed {result["seed"]}', file=sys.stderr, flush=True)
-        cfg = prepare(result['variant'], result['seed'])
+        cfg = prepare(result['variant'], result['seed'], again=True)
         try:
             values = identity_ablation.measure_again(cfg, args.identity,
                                                      encoder)

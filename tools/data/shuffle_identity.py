@@ -37,14 +37,16 @@ def main(argv=None):
     from mmfer.datasets.annotations import read_annotations
     try:
         _, clips = read_annotations(args.annotations)
+        identities = IdentityEmbeddings.load(args.identity)
+        # A clip that could not be read has no identity.
         paths = list(dict.fromkeys(
             clip['path'] for clip in clips
-            if clip.get('split') == args.split))
+            if clip.get('split') == args.split
+            and clip['path'] in identities))
         if len(paths) < 2:
             raise ValueError(
-                f'{args.annotations}: has {len(paths)} clips of the split '
-                f'{args.split!r}, two are needed')
-        identities = IdentityEmbeddings.load(args.identity)
+                f'{args.annotations}: {len(paths)} clips of the split '
+                f'{args.split!r} are in {args.identity}, two are needed')
         identities.shuffled(paths, args.seed).save(args.out)
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')

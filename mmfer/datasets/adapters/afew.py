@@ -53,7 +53,7 @@ class AFEW(DatasetAdapter):
 
     def read(self, protocol: str) -> Iterable[SourceClip]:
         """See the base class."""
-        index, unknown = self.media(), []
+        index, unknown, seen, twice = self.media(), [], set(), []
         for medium in index:
             folder, name = medium.key.split('/')[-2:]
             label = expression_name(folder)
@@ -62,6 +62,13 @@ class AFEW(DatasetAdapter):
                 continue
             split = medium.place.name.lower().startswith('train')
             split = 'train' if split else 'val'
-            yield self.clip(index, medium, f'{split}/{label}/{name}', label,
-                            split=split)
+            clip_name = f'{split}/{label}/{name}'
+            if clip_name in seen:  # of a second folder of one part
+                twice.append(medium.key)
+                continue
+            seen.add(clip_name)
+            yield self.clip(index, medium, clip_name, label, split=split)
         self.report_unknown(unknown)
+        self.note('warning', 'duplicate-clip', twice,
+                  'clips lie in two places; the first one is taken',
+                  'keep one copy of the clips')

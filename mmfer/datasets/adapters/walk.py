@@ -16,6 +16,8 @@ from .layout import AdapterError, natural_key
 VIDEOS = ('.mp4', '.avi', '.flv', '.mov', '.mkv', '.mpg', '.mpeg', '.webm',
           '.wmv', '.m4v')
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# Thumbnails of network drives, resource forks of macOS.
+_DEBRIS = ('@eaDir', '__MACOSX')
 
 
 class Found(NamedTuple):
@@ -62,14 +64,14 @@ class Walk:
     def _folder(self, root: Path, above: Tuple[tuple, ...]) -> List[Found]:
         info = os.stat(root)
         here = info.st_dev, info.st_ino
-        if here in above:
+        if info.st_ino and here in above:
             # A link that leads upwards: what it shows has been seen.
             return []
         videos, pictures, below = [], [], []
         with os.scandir(root) as entries:
             for entry in entries:
                 if _is_folder(entry):
-                    if not entry.name.startswith('.'):
+                    if not _is_debris(entry.name):
                         below.append(entry.name)
                 elif is_file_of(entry.name, VIDEOS):
                     videos.append(entry.name)
@@ -101,8 +103,7 @@ class Walk:
                 continue
             # Some programs write './a/b', on Windows even 'a\b'.
             path = PurePosixPath(name.replace('\\', '/').strip('/'))
-            if '__MACOSX' in path.parts or any(
-                    part.startswith('.') for part in path.parts):
+            if any(map(_is_debris, path.parts)):
                 continue
             self.members[str(path)] = name
             if is_file_of(path.name, VIDEOS):
@@ -125,6 +126,10 @@ class Walk:
         first = sorted(pictures, key=natural_key)[0]
         more = f' and {len(pictures) - 1} more' if len(pictures) > 1 else ''
         self.mixed.append(f'{folder}/{first}{more}')
+
+
+def _is_debris(name: str) -> bool:
+    return name.startswith('.') or name in _DEBRIS
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

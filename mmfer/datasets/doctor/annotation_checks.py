@@ -167,7 +167,8 @@ def _check_part(key: str, classes: Sequence[str],
             items=without)
     if key == 'fold':
         folds = sorted({clip['fold'] for clip in clips
-                        if clip.get('fold') is not None})
+                        if clip.get('fold') is not None
+                        and not clip.get('train_only')})
         if folds not in (list(range(1, len(folds) + 1)),
                          list(range(len(folds)))):
             yield Finding(

@@ -26,7 +26,8 @@ def add_partition(clips: List[SourceClip],
     """Give every clip a split or a fold, whole persons together.
 
     Persons are taken in the natural order of their names, so the same set
-    gives the same splits anywhere. Where persons are not known, clips are
+    gives the same splits anywhere. Clips that are ``train_only`` are put into
+    the split 'train' and into no fold. Where persons are not known, clips are
     divided class by class, which is said.
 
     Args:
@@ -46,26 +47,29 @@ def add_partition(clips: List[SourceClip],
         raise CustomSetError('give --split or --folds, not both')
     if not shares and not folds:
         return clips, []
-    unknown = [clip.name for clip in clips if not clip.subject]
+    dealt = [clip for clip in clips if not clip.extra.get('train_only')]
+    unknown = [clip.name for clip in dealt if not clip.subject]
     key, names = ('fold', {}) if folds else ('split', _named(shares))
     findings = []
     if unknown:
-        chosen = _by_clip(clips, names, folds, seed)
+        chosen = _by_clip(dealt, names, folds, seed)
         findings.append(Finding(
             'warning', 'unknown-subjects',
-            f'the person is unknown in {len(unknown)} of {len(clips)} clips: '
+            f'the person is unknown in {len(unknown)} of {len(dealt)} clips: '
             'clips are divided, not persons, so the same face can be in '
             'training and in test, and accuracies will be too good',
             'give a subject column or --subject-regex', unknown))
     else:
-        subjects = [clip.subject for clip in clips]
+        subjects = [clip.subject for clip in dealt]
         try:
             groups = subject_folds(subjects, folds) if folds else \
                 split_subjects(subjects, names)
         except ValueError as error:
             raise CustomSetError(str(error)) from None
-        chosen = {clip.name: groups[clip.subject] for clip in clips}
+        chosen = {clip.name: groups[clip.subject] for clip in dealt}
     return [replace(clip, **{key: chosen[clip.name]})
+            if clip.name in chosen else
+            replace(clip, split='train', fold=None)
             for clip in clips], findings
 
 
@@ -118,6 +122,7 @@ def write_partition(path: Union[str, Path],
     known = all(clip.subject for clip in clips)
     key = 'fold' if any(clip.fold is not None for clip in clips) else 'split'
     counts = Counter((clip.subject if known else clip.name,
+                      'train_only' if clip.extra.get('train_only') else
                       getattr(clip, key)) for clip in clips)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')

@@ -166,9 +166,10 @@ def _make(missing: Sequence[SourceClip], total: int, out: Path,
                 seconds += record.get('seconds', 0)
                 if record['status'] != 'done':
                     skipped += 1
-                    # What an earlier source, or earlier settings, gave.
-                    (out / f'clips/{record["name"]}{settings.suffix}').unlink(
-                        missing_ok=True)
+                    if record['reason'] != 'missing':
+                        # What an earlier source or earlier settings gave.
+                        name = f'clips/{record["name"]}{settings.suffix}'
+                        (out / name).unlink(missing_ok=True)
                 journal.add(record)
                 line.step(note=f'{skipped} kept out' if skipped else '')
         except WorkersFailed as error:

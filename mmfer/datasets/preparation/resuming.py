@@ -31,25 +31,21 @@ def is_done(record: Optional[Mapping[str, Any]],
         bool: False if it was never made, if its file is not what was written,
         if its source has changed, or if the settings decide otherwise now.
     """
-    if record is None or _changed(record, clip):
+    if record is None:
+        return False
+    now = source_state(clip)
+    # Older records do not know their source. That one was put away says
+    # nothing against its clip, which could not be made again.
+    if now is not None and now != record.get('origin', now):
         return False
     if record['status'] != 'done':
         return not retry and not _allowed(record, settings)
-    if _unwanted(record, settings, no_face):
+    if now is not None and _unwanted(record, settings, no_face):
         return False
     try:
         return (out / record['path']).stat().st_size == record['bytes']
     except OSError:
         return False
-
-
-def _changed(record: Mapping[str, Any], clip: SourceClip) -> bool:
-    known = record.get('origin')
-    if known is None:  # older than this note, or there was no source
-        return False
-    now = source_state(clip)
-    # That a source was put away says nothing against its clip.
-    return now is not None and now != known
 
 
 def _allowed(record: Mapping[str, Any], settings: Settings) -> bool:

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Iterator, Optional
 
+import av
+
 from .source_state import readable
 
 _LEAST_FREE = 32 << 20  # bytes; below it failures are the disk's, not a clip's
@@ -55,9 +57,12 @@ def _fault(error: Optional[BaseException]) -> Optional[str]:
     met = set()
     while error is not None and id(error) not in met:
         met.add(id(error))
-        # FFmpeg's errors have a number of the same kind.
-        number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(
-            error, 'errno', None)
+        # FFmpeg's errors have a number of the same kind. Its answer to an
+        # absurd size in a damaged file is that there is no memory.
+        number = getattr(error, 'errno', None)
+        if isinstance(error, MemoryError):
+            number = None if isinstance(error, av.FFmpegError) else \
+                errno.ENOMEM
         if number in _OF_THE_MACHINE:
             return _OF_THE_MACHINE[number]
         # Ours are raised `from None`, which hides but keeps the first one.

@@ -34,9 +34,12 @@ class ReproducibleHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        parts = inner_datasets(runner.train_dataloader.dataset, 'set_epoch')
-        for number, dataset in enumerate(parts):
-            dataset.set_epoch(_part_seed(runner.seed, number), runner.epoch)
+        whole = runner.train_dataloader.dataset
+        for number, part in enumerate(inner_datasets(whole, 'set_epoch')):
+            # Copies of a clip in a wrapper may be read by several ranks.
+            rank = 0 if part is whole else runner.rank
+            part.set_epoch(_part_seed(runner.seed, number, rank),
+                           runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int,
                           data_batch=None) -> None:
@@ -55,8 +58,9 @@ class ReproducibleHook(Hook):
         torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
 
 
-def _part_seed(seed: int, number: int) -> int:
-    """Give the data sets of a joined one different random numbers."""
-    if number == 0:
+def _part_seed(seed: int, number: int, rank: int) -> int:
+    """Give parts of a data set, and ranks, different random numbers."""
+    if number == rank == 0:
         return seed
-    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+    words = np.random.SeedSequence((seed, number, rank))
+    return int(words.generate_state(1)[0])

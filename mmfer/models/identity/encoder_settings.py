@@ -56,9 +56,10 @@ def _comparable(settings: dict) -> dict:
     network = settings.get('network')
     if not isinstance(network, dict) or 'type' not in network:
         return settings
-    kind = _class(network.pop('type'))
+    kind = _class(network['type'])
     if kind is None:
         return settings
+    network.pop('type')
     arguments = {
         name: json.loads(json.dumps(parameter.default))
         for name, parameter in inspect.signature(kind).parameters.items()

@@ -254,6 +254,20 @@ def test_afew_as_users_have_it(release, variant):
     assert adapter.crop == ('none' if 'source' in variant else 'clip')
 
 
+def test_afew_two_folders_of_one_part(tmp_path):
+    for part in ('train', 'val', 'val_old'):
+        folder = tmp_path / 'AFEW_Face' / part / 'Angry' / '1'
+        folder.mkdir(parents=True)
+        (folder / '1.jpg').write_bytes(b'')
+        # As network drives leave it in folders of pictures.
+        (folder / '@eaDir/1.jpg').mkdir(parents=True)
+        (folder / '@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg').write_bytes(b'')
+    adapter = get_adapter('afew')(tmp_path)
+    clips = adapter.clips()
+    assert [clip.name for clip in clips] == ['train/angry/1', 'val/angry/1']
+    assert codes(adapter, clips) == ['duplicate-clip']
+
+
 @pytest.mark.parametrize('archive', [False, True])
 def test_afew_one_name_in_both_parts(tmp_path, archive):
     for part in ('Train_AFEW', 'Val_AFEW'):

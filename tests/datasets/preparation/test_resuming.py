@@ -50,6 +50,18 @@ def grey(path, level, count=4):
 
 class TestSources:
 
+    @pytest.mark.parametrize('settings', [
+        whole(), whole(digest=True), whole(no_face='frame'),
+        whole(keep_short=False)])
+    def test_what_cannot_be_made_again_stays(self, tmp_path, settings):
+        clips = [SourceClip(name, grey(tmp_path / f'{name}.mp4', 90), 'a')
+                 for name in 'xy']
+        run(clips, tmp_path / 'out', whole(keep_short=True))
+        clips[1].source.unlink()
+        again = run(clips, tmp_path / 'out', settings)
+        assert again.done == 2 and not again.reasons
+        assert (tmp_path / 'out/clips/y.mp4').exists()
+
     def test_another_folder_with_the_same_names(self, tmp_path):
         for root, level in (('v1', 60), ('v2', 180)):
             for name in ('a/x.mp4', 'b/y.mp4'):

@@ -19,6 +19,17 @@ META = dict(dataset='mine', classes=['a'])
 NUMBERS = ('ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EMFILE', 'ENFILE', 'ENOMEM')
 
 
+def test_a_damaged_size_is_a_fault_of_the_file(tmp_path, clips):
+    """FFmpeg answers that there is no memory."""
+    data = bytearray(clips[1].source.read_bytes())
+    at = data.index(b'stts') + 8
+    data[at:at + 4] = (0x1ffffffe).to_bytes(4, 'big')
+    (tmp_path / 'bad.mp4').write_bytes(data)
+    bad = SourceClip('bad', tmp_path / 'bad.mp4', 'a')
+    outcome = run([clips[0], bad, clips[2]], tmp_path / 'out')
+    assert outcome.done == 2 and outcome.reasons == dict(unreadable=1)
+
+
 @pytest.fixture(scope='module')
 def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp('in')
