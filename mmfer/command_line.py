@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional
 
 #: Exit codes of a shell for a program that a signal ended.
 INTERRUPTED, PIPE_CLOSED = 130, 141
+_LARGEST = 1e9  # what is above overflows sooner or later
 
 
 def run(main: Callable[[], Any]) -> None:
@@ -70,7 +71,7 @@ def positive_number(text: str) -> float:
         text (str): Of the argument.
 
     Returns:
-        float: The number, finite.
+        float: The number.
 
     Raises:
         ArgumentTypeError: It is none.
@@ -79,6 +80,7 @@ def positive_number(text: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number above 0')
+    if not 0 < number <= _LARGEST:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no number above 0 and up to {_LARGEST:.0e}')
     return number

@@ -301,12 +301,12 @@ def main(argv=None):
         sys.exit(2)
     except ValueError as error:
         sys.exit(f'error: {error}')
-    _check_detector(args)
-    _warn_of_the_config(args)
     if args.threads:
         os.environ.setdefault('OMP_NUM_THREADS', str(args.threads))
         import torch
         torch.set_num_threads(args.threads)
+    _check_detector(args)
+    _warn_of_the_config(args)
     from mmfer.datasets.preparation.detectors import DetectorError
     from mmfer.worker_processes import WorkersFailed
     clips = []

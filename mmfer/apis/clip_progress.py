@@ -15,6 +15,8 @@ from .tracked_face import TrackedFace
 from .windows import PictureTimes, picture_times
 
 _TOLD = 3  # reasons that a warning lists
+# H.264 does not tell the one from the other.
+_HARMED = 'with pictures that are damaged, or in which nothing is predicted'
 
 
 @dataclass
@@ -190,7 +192,7 @@ class ClipProgress:
             f'{_windows(len(found))} {what}: {"; ".join(found[:_TOLD])}'
             f'{", …" if len(found) > _TOLD else ""}'
             for what, found in (('could not be read', unread),
-                                ('with damaged pictures', harmed)) if found)
+                                (_HARMED, harmed)) if found)
 
     def _is_believed(self, number: int) -> bool:
         return self.faces is None or (

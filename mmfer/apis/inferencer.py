@@ -10,7 +10,8 @@ import av
 
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.datasets.preparation.crop import Box
-from mmfer.datasets.preparation.detectors import Detector, build_detector
+from mmfer.datasets.preparation.detectors import (Detector, DetectorError,
+                                                  build_detector)
 from mmfer.registry import INFERENCERS
 from .clip_pipeline import ClipPipeline
 from .clip_progress import ClipProgress, Request, classify, one_line
@@ -216,7 +217,7 @@ class FERInferencer:
                 yield from self._windows_of(clip, video)
         except (CompressedVideoError, OSError, av.FFmpegError) as error:
             clip.error = one_line(clip.name, error)
-        except MemoryError:
+        except (MemoryError, DetectorError):
             raise
         except Exception as error:
             # One clip must not cost the others; the log tells where it was.
@@ -315,7 +316,7 @@ class FERInferencer:
                 requests.append(
                     Request(clip, first, stop, face, box,
                             self.pipeline.finish(cropped), seconds))
-        if damaged:
+        if damaged and requests:
             clip.damaged.append((first + offset, stop + offset, len(damaged)))
         clip.waiting += len(requests)
         return requests

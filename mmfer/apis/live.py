@@ -131,10 +131,11 @@ class _LiveReader:
         if not self._keeps:
             self._forget(span.first)
         failed = len(clip.failures)
+        if span.is_broken:
+            clip.failed(span.first, span.stop, CompressedVideoError(
+                'the time of the stream ran backwards or stood still'))
+            return []
         try:
-            if span.is_broken:
-                raise CompressedVideoError('the time of the stream ran '
-                                           'backwards')
             with clip.stage('open'):
                 video = CompressedVideo(packets.as_file(span.packets))
             with video:
@@ -144,9 +145,9 @@ class _LiveReader:
         if len(clip.failures) > failed:
             self._count_failure()
             return []
+        self._failures = 0
         if not requests:
             return []  # nobody is there
-        self._failures = 0
         found = classify(self._inferencer.network, requests,
                          self._inferencer.batch_size)
         return [make_window(request, scores, span.first, span.packets[0].time)
@@ -170,7 +171,7 @@ class _LiveReader:
         if self._failures >= _FAILURES:
             raise CompressedVideoError(
                 f'{reason} ({_FAILURES} windows in a row); or encode the '
-                "pictures anew: encode='h264'")
+                "pictures anew: --encode h264 (encode='h264')")
 
     def _requests(self, video, span):
         inferencer, clip, gone = self._inferencer, self._clip, span.first

@@ -16,7 +16,8 @@ class LiveSpan:
     Args:
         first (int): Number of the first one since the stream began.
         packets (list[LivePacket]): At least one, in decoding order.
-        is_broken (bool): The time of the stream ran backwards behind them.
+        is_broken (bool): The time of the stream ran backwards behind them, or
+            stood still.
     """
 
     first: int
@@ -54,6 +55,8 @@ class LiveSpans:
         self._packets = packets
         self._window, self._stride = window, stride
         self._picture = 1 / fps
+        # Where the time stands still no window would ever end.
+        self._most = 100 + 100 * window * fps
         self._seconds = seconds
         self._held: List[LivePacket] = []
         self._begin = 0.
@@ -75,6 +78,9 @@ class LiveSpans:
                 break
             self._last = time
             self._take(replace(live, time=time))
+            if len(self._held) > self._most:
+                yield LiveSpan(self._first, self._held, is_broken=True)
+                self._held, self._begin = [], time
             while self._is_whole():
                 begun = True
                 yield LiveSpan(self._first, self._held[:self._length()])

@@ -28,8 +28,8 @@ class OutputPlan:
         plots, videos (dict[str, Path]): By name of the input.
 
     Raises:
-        OutputError: Something would be overwritten that was not written by
-            such a run, or cannot be written there.
+        OutputError: The run would overwrite what it reads, would write a
+            file twice, or cannot write there.
     """
 
     def __init__(self,
@@ -57,7 +57,8 @@ def _drawn(option: str, asked: Optional[str], names: Sequence[str],
     """Name what is drawn of each input."""
     if not asked or not names:
         return {}
-    is_folder = os.path.isdir(asked) or asked.endswith(os.sep)
+    is_folder = os.path.isdir(asked) or asked.endswith(
+        (os.sep, os.altsep or os.sep))
     if len(names) == 1 and not is_folder:
         if os.path.splitext(asked)[1].lower() not in suffixes and not \
                 _is_special(asked):
@@ -69,8 +70,12 @@ def _drawn(option: str, asked: Optional[str], names: Sequence[str],
         raise OutputError(f'{option} {asked}: is a file; several inputs need '
                           'a folder')
     # The folders of the clip are part of the name: stems may repeat.
-    common = os.path.commonpath(
-        [os.path.dirname(os.path.abspath(name)) for name in names])
+    try:
+        common = os.path.commonpath(
+            [os.path.dirname(os.path.abspath(name)) for name in names])
+    except ValueError as error:  # of several drives
+        raise OutputError(f'{option} {asked}: {error}; predict the files of '
+                          'each drive on their own') from None
     drawn = {}
     for name in names:
         flat = os.path.relpath(os.path.abspath(name), common).replace(
@@ -119,7 +124,9 @@ def _told(owner: Tuple[str, str]) -> str:
 def _check_folder(option: str, path: str, folder: str) -> None:
     """See whether a file can be made; missing folders will be made."""
     while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:  # a drive that is not there
+            raise OutputError(f'{option} {path}: {folder} does not exist')
     if not os.path.isdir(folder):
         raise OutputError(f'{option} {path}: {folder} is no folder')
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -138,5 +145,6 @@ def _identity(path: str) -> object:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return os.path.realpath(path)
+        # Some disks take names in capitals for the same.
+        return os.path.realpath(path).casefold()
     return status.st_dev, status.st_ino

@@ -13,6 +13,8 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
+from .windows import ASSUMED_FPS
+
 #: Left, top, width, height in pixels of the upright picture.
 FaceBox = Tuple[float, float, float, float]
 
@@ -279,7 +281,36 @@ class ClipPrediction:
     @property
     def duration(self) -> float:
         """Length in seconds, 0 if unknown."""
-        return self.frames / self.fps if self.fps else 0.
+        if not self.fps:
+            return 0.
+        return max([self.frames / self.fps] + [
+            window.end + 1 / self.fps
+            for face in self.faces for window in face.windows])
+
+    def seconds_of(self, indices) -> np.ndarray:
+        """Tell when pictures are shown, as far as the windows tell.
+
+        Args:
+            indices (np.ndarray): Numbers of pictures, (N, ).
+
+        Returns:
+            np.ndarray: float64 (N, ). Between the first and last pictures of
+            windows they are interpolated; outside, and where there is no
+            window, the rate counts.
+        """
+        indices = np.asarray(indices, np.float64)
+        rate = self.fps or ASSUMED_FPS
+        known = {}
+        for face in self.faces:
+            for window in face.windows:
+                known[window.first] = window.start
+                known[window.last] = window.end
+        if not known:
+            return indices / rate
+        places = np.array(sorted(known), np.float64)
+        seconds = np.array([known[place] for place in sorted(known)])
+        outside = indices - np.clip(indices, places[0], places[-1])
+        return np.interp(indices, places, seconds) + outside / rate
 
     def to_dict(self, times: bool = True) -> Dict[str, Any]:
         """Return plain data.

@@ -1,6 +1,6 @@
 # Copyright (c) mmfer contributors. SPDX-License-Identifier: Apache-2.0
 """Spans of time that are classified one by one."""
-from math import isfinite
+from math import floor, isfinite
 from typing import Iterator, Optional, Tuple
 
 import numpy as np
@@ -83,16 +83,33 @@ class PictureTimes:
             yield from plan_windows(self._total, self._rate, window, stride)
             return
         end = self.uneven.item(-1) + 1 / self._rate
-        begin, last = 0., None
-        while begin + window < end - _ROUNDING:
+        step, number, last = stride or window, 0, None
+        while number is not None and \
+                number * step + window < end - _ROUNDING:
+            begin = number * step
             found = self._between(begin, begin + window)
             if found and found != last:  # else nothing changes there
                 yield found
                 last = found
-            begin += stride or window
+            number = self._next(begin, window, step, number)
         found = self._between(max(0., end - window), end)
         if found and found != last:
             yield found
+
+    def _next(self, begin, window, step, number) -> Optional[int]:
+        """Number of the next window that differs; None if none does.
+
+        A wrong time in a file may lie centuries behind the others.
+        """
+        edges = np.searchsorted(self.uneven, (
+            begin - _ROUNDING, begin + window - _ROUNDING)).tolist()
+        # When a picture leaves, and when one comes.
+        changes = [self.uneven.item(edge) - shift
+                   for edge, shift in zip(edges, (0., window))
+                   if edge < self._total]
+        if not changes:
+            return None
+        return max(number + 1, floor((min(changes) + _ROUNDING) / step))
 
     def _between(self, begin, end) -> Optional[Tuple[int, int]]:
         """Pictures that begin in a span; at least two, if there is one."""

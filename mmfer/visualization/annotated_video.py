@@ -13,7 +13,7 @@ from mmfer.codec import CompressedVideo
 from .lettering import bars, caption, label_chip, paste
 from .palette import class_colours, rgb
 from .playback import iterate_frames
-from .timeline import ASSUMED_FPS, scores_over_time
+from .timeline import scores_over_time
 from .video_writer import StoredPictures, even, mp4_writer, resized, tell
 
 _LOW, _HIGH = 360, 1080  # height of the picture in the new video
@@ -56,7 +56,7 @@ def write_annotated_video(
         raise ValueError(f'{path}: would overwrite the clip itself; give '
                          'another name')
     with CompressedVideo(source) as video:
-        painter = _Painter(prediction, video.width, video.height)
+        painter = _Painter(prediction, video.width, video.height, len(video))
         stored = StoredPictures(video)
         total = len(video)
         with mp4_writer(path, *painter.size, video.fps) as write:
@@ -71,8 +71,9 @@ def write_annotated_video(
 class _Painter:
     """Lay out and draw the pictures of one annotated video."""
 
-    def __init__(self, prediction: Any, width: int, height: int) -> None:
-        self._rate = prediction.fps or ASSUMED_FPS
+    def __init__(self, prediction: Any, width: int, height: int,
+                 total: int) -> None:
+        self._seconds = prediction.seconds_of(np.arange(total))
         self._classes = tuple(map(str, prediction.classes))
         self._colours = tuple(class_colours(self._classes))
         self._faces = sorted(
@@ -109,11 +110,13 @@ class _Painter:
         inner = _PANEL - 2 * _MARGIN
         paste(canvas, resized(residual, *self._inset), left, top)
         top += self._inset[1] + 4
+        now = self._seconds[index]
+        since = now - self._seconds[index - chained]
         paste(canvas, caption(
-            f'residual of the last {chained / self._rate:.1f} s', inner), left, top)
+            f'residual of the last {since:.1f} s', inner), left, top)
         top += 18
         paste(canvas, caption(
-            f'{index / self._rate:.2f} s   picture {index}', inner), left, top)
+            f'{now:.2f} s   picture {index}', inner), left, top)
         top += 18 + _MARGIN - 4
         for face in self._shown:
             patch = self._bars(face.face, self._span(face, index))

@@ -10,8 +10,6 @@ from .file_names import readable
 from .palette import INK, class_colours, ink_on
 
 _FAINT = '#5F6368'
-#: Where a file does not say how many pictures a second it has.
-ASSUMED_FPS = 25.
 
 
 def scores_over_time(
@@ -80,9 +78,9 @@ def draw_timeline(prediction: Any,
     height = top + len(faces) * (lane + gap) - gap + bottom
     figure = new_figure(width, height, dpi)
     left, right = 1.35 / width, 1 - .25 / width
-    rate = prediction.fps or ASSUMED_FPS
-    end = max([prediction.frames] +
-              [w.last + 1 for face in faces for w in face.windows]) / rate
+    last = max([prediction.frames] +
+               [w.last + 1 for face in faces for w in face.windows])
+    end = float(prediction.seconds_of([last])[0])
     for number, face in enumerate(faces):
         upper = 1 - (top + number * (lane + gap)) / height
         strip, thin = .2 / height, .03 / height
@@ -90,7 +88,7 @@ def draw_timeline(prediction: Any,
                                 right - left, lane / height - strip - thin))
         below = figure.add_axes((left, upper - lane / height, right - left,
                                  strip))
-        _draw_lane(axes, below, face, prediction.classes, colours, rate, end)
+        _draw_lane(axes, below, face, prediction, colours, end)
         share = f'{face.label}\n{100 * float(max(face.scores)):.0f} %'
         figure.text(
             left - .52 / width, upper - .5 * lane / height,
@@ -105,9 +103,10 @@ def draw_timeline(prediction: Any,
     return save_figure(figure, path)
 
 
-def _draw_lane(axes, below, face, classes, colours, rate, end) -> None:
+def _draw_lane(axes, below, face, prediction, colours, end) -> None:
+    classes = prediction.classes
     edges, scores = scores_over_time(face.windows, len(classes))
-    edges = edges / rate
+    edges = prediction.seconds_of(edges)
     # Each span twice, at its two ends, so that steps are upright.
     times = np.repeat(edges, 2)[1:-1]
     steps = np.nan_to_num(np.repeat(scores, 2, axis=0))

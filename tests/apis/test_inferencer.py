@@ -398,8 +398,9 @@ def test_damaged_pictures_are_told(model_of, two_faces, crop, mode, zeros):
         data[middle:middle + min(size, zeros)] = bytes(min(size, zeros))
     clip, = inferencer(bytes(data))
     warning, = clip.warnings
-    assert warning.startswith('1 window with damaged pictures: 3 of pictures '
-                              '20 to 39')
+    assert warning.startswith(
+        '1 window with pictures that are damaged, or in which nothing is '
+        'predicted: 3 of pictures 20 to 39')
     assert '\n' not in warning and clip.faces
 
 

@@ -167,6 +167,11 @@ class TestSpans:
         found, _ = self.spans(times, .5, .5)
         assert found[1:] == [(5, 7, False), (7, 12, False), (12, 17, False)]
 
+    def test_of_a_time_that_stands_still_are_broken(self):
+        found, count = self.spans([0.] * 1500, .5, .5)
+        assert count == 1500 and all(broken for *_, broken in found[:-1])
+        assert max(stop - first for first, stop, _ in found) < 700
+
     def test_stop_where_asked(self):
         found, count = self.spans(np.arange(40) / 10, .5, .5, seconds=.95)
         assert found == [(0, 5, False), (5, 10, False)] and count == 10

@@ -37,6 +37,19 @@ def clip():
         seconds=dict(read=.01))
 
 
+def test_when_pictures_are_shown():
+    scores = np.float32([.3, .7])
+    windows = (WindowPrediction(0., .96, 0, 24, scores),
+               WindowPrediction(20., 21., 25, 30, scores))
+    clip = ClipPrediction('a', ('a', 'b'), (FacePrediction(
+        0, 'b', scores, windows), ), fps=25., frames=40)
+    assert np.allclose(clip.seconds_of([0, 12, 24, 25, 30, 31]),
+                       [0, .48, .96, 20, 21, 21.04])
+    assert clip.duration == pytest.approx(21.04)
+    assert np.allclose(ClipPrediction('a', ('a', )).seconds_of([0, 25]),
+                       [0, 1])
+
+
 def test_json_gives_the_same_answer_back(clip):
     again = ClipPrediction.from_dict(json.loads(clip.to_json()))
     assert again.to_dict() == clip.to_dict()

@@ -133,3 +133,25 @@ def test_every_file_of_a_model_and_a_detector_counts(tmp_path, model_of):
         (tmp_path / name).write_text('another')
         digests.add(run_digest(settings))
     assert len(digests) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='limits the size of files')
+def test_a_full_disk_costs_no_answer(tmp_path):
+    script = f'''if True:
+        import json, resource, signal
+        from mmfer.apis.engines.prediction_log import PredictionLog
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        with PredictionLog({str(tmp_path / 'log.jsonl')!r}, 'a') as log:
+            try:
+                for n in range(9):
+                    log.add([json.dumps(dict(path=str(n), error=None,
+                                             text='x' * 700))])
+            except OSError:
+                pass
+            names = [str(n) for n in range(9) if str(n) in log]
+            print([json.loads(line)['path'] for line in log.read(names)])
+    '''
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', script],
+                          capture_output=True, text=True)
+    assert done.stdout == "['0', '1']\n", done.stderr

@@ -67,6 +67,31 @@ class TestTimesOfTheFile:
         assert list(PictureTimes(50, 25., times).windows(1.)) == [
             (0, 25), (25, 50)]
 
+    def test_one_that_is_wrong_costs_no_time(self):
+        times = np.concatenate([np.arange(25) / 25, [1e11, 1e11 + .04]])
+        for stride in (None, 1e-8):
+            found = list(PictureTimes(27, 25., times).windows(.5, stride))
+            assert found[0] == (0, 13) and found[-1] == (25, 27)
+            assert len(found) == len(set(found)) <= 60
+
+    @pytest.mark.parametrize('seed', range(20))
+    def test_windows_that_are_left_out_differ_in_nothing(self, seed):
+        rng = np.random.default_rng(seed)
+        times = np.cumsum(rng.choice([.04, .1, .5, 3.], 60)) - .04
+        window, stride = rng.uniform(.1, 2., 2)
+        clock = PictureTimes(60, 10., times)
+        found, begin = [], 0.
+        end = times[-1] + .1
+        while begin + window < end - 1e-4:
+            found.append(clock._between(begin, begin + window))
+            begin = round((begin + stride) / stride) * stride
+        found.append(clock._between(max(0., end - window), end))
+        expected = []
+        for one in filter(None, found):
+            if not expected or one != expected[-1]:
+                expected.append(one)
+        assert list(clock.windows(window, stride)) == expected
+
     def test_are_rounded_where_the_rate_is_even(self):
         times = np.round(np.arange(90) / 30, 2)
         even = PictureTimes(90, 30., times)

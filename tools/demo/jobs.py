@@ -10,11 +10,12 @@ import traceback
 from collections import OrderedDict
 from pathlib import Path
 
+from mmfer.apis.windows import ASSUMED_FPS
 from mmfer.codec import CompressedVideo, CompressedVideoError
 from mmfer.visualization.annotated_video import write_annotated_video
 from mmfer.visualization.palette import class_colours
 from mmfer.visualization.preview import write_preview
-from mmfer.visualization.timeline import ASSUMED_FPS, scores_over_time
+from mmfer.visualization.timeline import scores_over_time
 
 
 class Busy(RuntimeError):
@@ -162,13 +163,13 @@ class Jobs:
 
 def _spans(prediction):
     """Time lines of all faces, cut where their probabilities change."""
-    rate = prediction.fps or ASSUMED_FPS
     spans = []
     for face in prediction.faces:
         edges, scores = scores_over_time(face.windows,
                                          len(prediction.classes))
+        edges = prediction.seconds_of(edges)
         spans.append([
-            dict(start=float(start / rate), end=float(end / rate),
+            dict(start=float(start), end=float(end),
                  scores=[round(float(score), 4) for score in row])
             for start, end, row in zip(edges[:-1], edges[1:], scores)
             if not (row != row).any()  # nobody was seen
