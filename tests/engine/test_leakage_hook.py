@@ -199,6 +199,7 @@ def _process(rank, port, folder, work_dir):
     train(folder, work_dir, hook, launcher='pytorch',
           model_wrapper_cfg=dict(
               type='MMDistributedDataParallel', device_ids=None))
+    distributed.barrier()  # gloo may abort who leaves while others talk
     distributed.destroy_process_group()
 
 
