@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Iterable, List, Tuple, Union
 
+from mmfer.codec.source_pictures import natural_order
+
 #: Files of a folder that are taken for videos.
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.flv', '.mpg',
                   '.mpeg', '.3gp', '.ts', '.m2ts', '.h264', '.wmv')
@@ -71,7 +73,7 @@ def expand_inputs(inputs: Inputs) -> List[Tuple[str, Source]]:
     if any(sign in path for sign in '*?[') and not os.path.exists(path):
         found = sorted(
             (name for name in glob.glob(path, recursive=True)
-             if os.path.isfile(name)), key=_natural)
+             if os.path.isfile(name)), key=natural_order)
         if not found:
             raise NoInput(f'{path}: no file fits this pattern')
         return [(name, name) for name in found]
@@ -87,11 +89,4 @@ def _videos_below(folder: str) -> List[str]:
         raise NoInput(
             f'{folder}: no video in this folder; looked for files that end '
             f'in {", ".join(VIDEO_SUFFIXES)}')
-    return sorted(found, key=_natural)
-
-
-def _natural(name: str) -> list:
-    """Sort 'clip2' before 'clip10'."""
-    # Numbers are at the odd places; '²' is a digit, but no number.
-    return [(int(part), '') if place % 2 else (0, part)
-            for place, part in enumerate(re.split('([0-9]+)', name))]
+    return sorted(found, key=natural_order)

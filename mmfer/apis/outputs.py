@@ -19,25 +19,12 @@ def write_json(predictions: Sequence[ClipPrediction], path: str) -> None:
     Args:
         predictions (Sequence[ClipPrediction]): In order.
         path (str): The file.
-    """
-    lines = ',\n'.join(as_json(clip) for clip in predictions)
-    write_text(path, f'[\n{lines}\n]\n')
-
-
-def as_json(clip: ClipPrediction) -> str:
-    """Make a line of JSON, valid whatever the name of the file.
-
-    Args:
-        clip (ClipPrediction): The answer.
-
-    Returns:
-        str: What ``to_json`` gives, where that can be written.
 
     Raises:
-        ValueError: A number is none.
+        ValueError: A number is none; nothing is written.
     """
-    return readable(json.dumps(clip.to_dict(), ensure_ascii=False,
-                               allow_nan=False))
+    lines = ',\n'.join(clip.to_json() for clip in predictions)
+    write_text(path, f'[\n{lines}\n]\n')
 
 
 def read_json(path: str) -> List[ClipPrediction]:

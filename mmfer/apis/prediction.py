@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
+from mmfer.visualization.file_names import readable
 from .windows import ASSUMED_FPS
 
 #: Left, top, width, height in pixels of the upright picture.
@@ -339,7 +340,7 @@ class ClipPrediction:
         return data
 
     def to_json(self, times: bool = True, indent: Optional[int] = None) -> str:
-        """Return JSON text.
+        """Return JSON text, valid whatever the name of the file.
 
         Args:
             times (bool): See :meth:`to_dict`. Defaults to True.
@@ -347,10 +348,14 @@ class ClipPrediction:
                 Defaults to None.
 
         Returns:
-            str: The text, without a line break at the end.
+            str: The text, without a line break at the end. A name that is
+            not UTF-8 has escapes, which give it back.
+
+        Raises:
+            ValueError: A number is none.
         """
-        return json.dumps(self.to_dict(times), indent=indent,
-                          ensure_ascii=False)
+        return readable(json.dumps(self.to_dict(times), indent=indent,
+                                   ensure_ascii=False, allow_nan=False))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> 'ClipPrediction':

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from ..clip_progress import ClipProgress
-from ..outputs import as_json
 from ..prediction import ClipPrediction
 from ..run_files import detector_files, model_files
 
@@ -75,7 +74,7 @@ class FilePredictor:
             str: A line of JSON for each file, in order, as it is ready.
         """
         for clip in self._inferencer.iterate(list(job.paths)):
-            yield as_json(clip)
+            yield clip.to_json()
 
 
 def make_predictor(
@@ -105,7 +104,7 @@ def broken(path: str, reason: str) -> str:
     clip = ClipProgress(path, ())
     clip.error = (f'{path}: ends every process that reads it ({reason}); make '
                   'a new copy of the file')
-    return as_json(clip.prediction())
+    return clip.prediction().to_json()
 
 
 def run_digest(settings: Dict[str, Any]) -> str:
